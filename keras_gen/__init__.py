@@ -1,0 +1,1 @@
+from keras_gen.autoregressive.gated_pixel_cnn import GatedPixelCNN

@@ -1,0 +1,31 @@
+"""Bernoulli: binary values, one logit each."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_gen.likelihoods.likelihood import Likelihood
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class Bernoulli(Likelihood):
+    """The likelihood of values in {0, 1}.
+
+    Example:
+        >>> float(Bernoulli().log_prob(tf.zeros([1]), tf.constant(1)))  # log(1/2)
+        -0.6931471824645996
+    """
+
+    num_parameters = 1
+
+    def distribution(self, parameters):
+        return tfp.distributions.Bernoulli(logits=parameters[..., 0])
+
+    def noise(self, noise, shape, stream=0, step=0):
+        return noise.logistic((*shape, 1), stream, step)
+
+    def draw(self, parameters, noise, temperature):
+        # A logistic number is the difference of two Gumbels: this is the Gumbel-max rule.
+        return tf.cast(parameters[..., 0] + temperature * noise[..., 0] > 0.0, tf.uint8)

@@ -1,0 +1,42 @@
+"""Categorical: one logit for each of a value's levels."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_gen.likelihoods.likelihood import Likelihood
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class Categorical(Likelihood):
+    """The likelihood of values in `[0, levels)`, with no order assumed: a softmax.
+
+    Args:
+        levels: how many values there are, 2 to 256.
+
+    Raises:
+        ValueError: `levels` is out of range.
+
+    Example:
+        >>> Categorical(256).num_parameters
+        256
+    """
+
+    def __init__(self, levels: int = 256):
+        if not 2 <= levels <= 256:
+            raise ValueError(f"levels must be 2 to 256, received {levels}.")
+        self.levels = levels
+        self.num_parameters = levels
+
+    def distribution(self, parameters):
+        return tfp.distributions.Categorical(logits=parameters)
+
+    def noise(self, noise, shape, stream=0, step=0):
+        return noise.gumbel((*shape, self.levels), stream, step)
+
+    def draw(self, parameters, noise, temperature):
+        # argmax(logits / t + g) = argmax(logits + t g), and the latter allows t = 0, the mode.
+        perturbed = parameters + tf.expand_dims(temperature, -1) * noise
+        return tf.cast(tf.argmax(perturbed, axis=-1, output_type=tf.int32), tf.uint8)

@@ -1,0 +1,73 @@
+"""The contract of a likelihood: from a network's output to a distribution, and to a draw."""
+
+from __future__ import annotations
+
+import abc
+import inspect
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_gen.random import Noise
+
+
+class Likelihood(abc.ABC):
+    """The distribution of one stored value (a pixel's channel, a token), given network outputs.
+
+    Attributes:
+        num_parameters: how many network outputs one value needs.
+    """
+
+    num_parameters: int
+
+    @abc.abstractmethod
+    def distribution(self, parameters: tf.Tensor) -> tfp.distributions.Distribution:
+        """The distribution of stored values.
+
+        Args:
+            parameters: float32 `[..., num_parameters]`.
+
+        Returns:
+            A `tfd.Distribution` of batch shape `[...]` over stored values.
+        """
+
+    @abc.abstractmethod
+    def noise(self, noise: Noise, shape: Sequence[int], stream: int = 0, step=0) -> tf.Tensor:
+        """The noise that drawing `[n, *shape]` values takes: float32 `[n, *shape, k]`."""
+
+    @abc.abstractmethod
+    def draw(self, parameters: tf.Tensor, noise: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+        """Draws values as a deterministic function of noise.
+
+        Args:
+            parameters: float32 `[..., num_parameters]`.
+            noise: float32 `[..., k]`, from `noise`.
+            temperature: float32, broadcasts against `[...]`; 1 draws from the distribution, 0
+                gives its mode (its mean, where values are continuous).
+
+        Returns:
+            uint8 `[...]`.
+        """
+
+    def log_prob(self, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """The log-probability of each stored value, in nats.
+
+        Args:
+            parameters: `[..., num_parameters]`, of any float dtype; computed in float32.
+            x: `[...]` stored values.
+
+        Returns:
+            float32 `[...]`.
+        """
+        distribution = self.distribution(tf.cast(parameters, tf.float32))
+        return distribution.log_prob(tf.cast(x, distribution.dtype))
+
+    def get_config(self) -> dict:
+        """The constructor's arguments: each is kept as an attribute of the same name."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    @classmethod
+    def from_config(cls, config: dict) -> Likelihood:
+        """Builds the likelihood from what `get_config` gave."""
+        return cls(**config)

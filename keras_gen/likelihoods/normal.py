@@ -1,0 +1,59 @@
+"""Normal: a mean, and a scale that is fixed or learned."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from keras_gen.likelihoods.likelihood import Likelihood
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class Normal(Likelihood):
+    """The likelihood of values in `[0, levels)` as a density over the real line.
+
+    The network's mean is in the units of its input, [-1, 1]; the density is in stored units (one
+    level is 1), so that its nats compare with those of the discrete likelihoods: a density at an
+    integer is about the mass of the level around it, once the scale exceeds one level.
+
+    Args:
+        levels: how many values there are, 2 to 256.
+        scale: the fixed standard deviation in units of [-1, 1]; `None` learns one for every value.
+        min_scale: the least learned scale, which bounds the density.
+
+    Raises:
+        ValueError: `levels` is out of range, or a scale is not positive.
+
+    Example:
+        >>> Normal(256, scale=0.1).num_parameters, Normal(256).num_parameters
+        (1, 2)
+    """
+
+    def __init__(self, levels: int = 256, scale: float | None = None, min_scale: float = 0.01):
+        if not 2 <= levels <= 256:
+            raise ValueError(f"levels must be 2 to 256, received {levels}.")
+        for name, value in (("scale", scale), ("min_scale", min_scale)):
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} must be positive, received {value}.")
+        self.levels = levels
+        self.scale = scale
+        self.min_scale = min_scale
+        self.num_parameters = 2 if scale is None else 1
+
+    def distribution(self, parameters):
+        per_level = (self.levels - 1) / 2
+        loc = (parameters[..., 0] + 1.0) * per_level
+        if self.scale is None:
+            scale = (self.min_scale + tf.nn.softplus(parameters[..., 1])) * per_level
+        else:
+            scale = self.scale * per_level
+        return tfp.distributions.Normal(loc, scale)
+
+    def noise(self, noise, shape, stream=0, step=0):
+        return noise.normal((*shape, 1), stream, step)
+
+    def draw(self, parameters, noise, temperature):
+        distribution = self.distribution(parameters)
+        value = distribution.loc + temperature * distribution.scale * noise[..., 0]
+        return tf.cast(tf.clip_by_value(tf.round(value), 0.0, self.levels - 1.0), tf.uint8)
