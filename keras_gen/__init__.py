@@ -1,1 +1,2 @@
 from keras_gen.autoregressive.gated_pixel_cnn import GatedPixelCNN
+from keras_gen.autoencoders.vae import VAE
