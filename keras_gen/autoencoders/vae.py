@@ -301,7 +301,8 @@ class VAE(LatentImageModel):
             return {"mean": posterior.mean(), "stddev": posterior.stddev()}
 
         def reconstruct(images, labels=None):
-            return {"images": self.images_of(self.posterior(images, labels).mean(), labels)}
+            latents = self.posterior(images, labels).mean()
+            return {"reconstructions": self.images_of(latents, labels)}
 
         def bound(images, seeds, num_samples, labels=None):
             return {"log_prob_bound": self.log_bound(images, labels, Noise(seeds), num_samples)}
@@ -314,7 +315,9 @@ class VAE(LatentImageModel):
         }
         return super().signatures() | {
             "encode": Signature(encode, images | labels, {"mean": NUMBER, "stddev": NUMBER}),
-            "reconstruct": Signature(reconstruct, images | labels, {"images": self.decode_output}),
+            "reconstruct": Signature(
+                reconstruct, images | labels, {"reconstructions": self.decode_output}
+            ),
             "bound": Signature(bound, images | samples | labels, {"log_prob_bound": NUMBER}),
         }
 

@@ -23,6 +23,11 @@ class Bernoulli(Likelihood):
     def distribution(self, parameters):
         return tfp.distributions.Bernoulli(logits=parameters[..., 0])
 
+    def log_prob(self, parameters, x):
+        # What the distribution computes, without an operation of TFP's that ONNX lacks (MulNoNan).
+        sign = 2.0 * tf.cast(x, tf.float32) - 1.0
+        return -tf.nn.softplus(-sign * tf.cast(parameters[..., 0], tf.float32))
+
     def noise(self, noise, shape, stream=0, step=0):
         return noise.logistic((*shape, 1), stream, step)
 

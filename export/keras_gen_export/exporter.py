@@ -1,0 +1,125 @@
+"""The way from a model to an artefact: write beside, verify, rename."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from keras_gen_export import manifest as manifests
+from keras_gen_export.verification import verify
+
+FORMATS = ("tf_saved_model", "onnx")
+
+
+def export(
+    model: Any,
+    filepath: Any,
+    format: str = "tf_saved_model",
+    verbose: bool | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Writes all signatures of a model as one artefact, and verifies it.
+
+    Args:
+        model: a Keras model with `signatures()` and `get_config()`.
+        filepath: the folder to make; it must not exist, or be empty.
+        format: "tf_saved_model" or "onnx".
+        verbose: whether to say what was written and measured; `None` does.
+        seed: of the inputs of the verification.
+
+    Returns:
+        The manifest, as written.
+
+    Raises:
+        ValueError: an unknown format, or a target that is not empty or cannot be written.
+        VerificationError: the artefact gives something else than the model.
+
+    Example:
+        >>> manifest = keras_gen_export.export(model, "artefacts/dcgan", format="onnx")
+    """
+    if format not in FORMATS:
+        raise ValueError(f"format must be one of {', '.join(FORMATS)}, received {format!r}.")
+    if format == "onnx":
+        from keras_gen_export import onnx as writer
+    else:
+        from keras_gen_export import saved_model as writer
+
+    target = Path(filepath)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise ValueError(f"filepath must be a new or empty folder, received {target}.")
+    signatures = model.signatures()
+    made = _make_parents(target)
+    staging = None
+    try:
+        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        writer.write(model, signatures, staging)
+        manifest = _manifest(model, signatures, staging, format)
+        manifests.write(staging, manifest)
+        manifest["verification"] = verify(staging, signatures, seed)
+        manifests.write(staging, manifest)
+        os.chmod(staging, 0o755)  # mkdtemp's folders are their owner's alone
+        os.replace(staging, target)
+    except BaseException as error:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+        for folder in made:
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError) or "No space left" in str(error):
+            reason = getattr(error, "strerror", None) or "No space left on device"
+            raise ValueError(
+                f"filepath must be a place that can be written, received {target}: {reason}."
+            ) from error
+        raise
+    if verbose or verbose is None:
+        _say(target, manifest)
+    return manifest
+
+
+def _make_parents(target: Path) -> list[Path]:
+    """Makes the folders above the target, and gives those made, outermost first."""
+    missing = [folder for folder in target.absolute().parents if not folder.exists()]
+    try:
+        target.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"filepath must be a place that can be written, received {target}: {error.strerror}."
+        ) from error
+    return missing[::-1]
+
+
+def _manifest(
+    model: Any, signatures: dict[str, Any], folder: Path, format: str
+) -> dict[str, Any]:
+    packages = ["keras-gen", "tensorflow", "keras", "tensorflow-probability"]
+    if format == "onnx":
+        packages += ["tf2onnx", "onnx", "onnxruntime"]
+    return {
+        "format_version": manifests.FORMAT_VERSION,
+        "format": format,
+        "model": {
+            "class": type(model).__name__,
+            # By way of text, so that the record holds plain types alone.
+            "config": json.loads(json.dumps(model.get_config())),
+        },
+        "signatures": manifests.describe(signatures),
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+        "files": manifests.checksums(folder),
+    }
+
+
+def _say(target: Path, manifest: dict[str, Any]) -> None:
+    print(f"Exported {manifest['model']['class']} to {target} ({manifest['format']}), verified:")
+    for name, measured in manifest["verification"].items():
+        for output, numbers in measured["outputs"].items():
+            what = (
+                "equal"
+                if numbers["max_difference"] == 0
+                else f"differs by at most {numbers['max_difference']:.2g}"
+                f" in {numbers['unequal_share']:.2%} of values"
+            )
+            print(f"  {name}: {output} {what}")

@@ -1,0 +1,55 @@
+"""ONNX: one file a signature, loops and noise inside, standard operations only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import onnx
+import tensorflow as tf
+
+from keras_gen_export.logs import quiet
+from keras_gen_export.saved_model import positional, tensor_specs
+
+OPSET = 18  # The first with bitwise operations, the last that tf2onnx writes.
+
+
+def write(model: Any, signatures: dict[str, Any], folder: Path) -> None:
+    """Writes each signature as `<name>.onnx` into `folder`."""
+    for name, signature in signatures.items():
+        onnx.save(convert(signature), str(folder / f"{name}.onnx"))
+
+
+def convert(signature: Any) -> onnx.ModelProto:
+    """Converts a signature, and checks that what came out is standard ONNX.
+
+    Raises:
+        ValueError: the function holds an operation that ONNX does not have, or a random one.
+    """
+    import tf2onnx
+
+    specs = tensor_specs(signature)
+    with tf.device("/cpu:0"), quiet("tf2onnx"):
+        function = tf.function(positional(signature), input_signature=specs, autograph=False)
+        proto, _ = tf2onnx.convert.from_function(function, specs, opset=OPSET)
+    check(proto)
+    return proto
+
+
+def check(proto: onnx.ModelProto) -> None:
+    """Refuses a graph that another runtime could not run, or not repeat."""
+    for node in _nodes(proto.graph):
+        if node.domain not in ("", "ai.onnx"):
+            raise ValueError(f"{node.op_type} is not an operation of ONNX (node {node.name}).")
+        if node.op_type.startswith("Random") or node.op_type in ("Multinomial", "Bernoulli"):
+            raise ValueError(f"{node.op_type} draws its own noise (node {node.name}).")
+    onnx.checker.check_model(proto, full_check=True)
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from _nodes(attribute.g)

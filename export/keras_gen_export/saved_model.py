@@ -1,0 +1,66 @@
+"""SavedModel: every signature an endpoint of one graph, loaded as a server loads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gen_export.logs import quiet
+
+
+def tensor_specs(signature: Any) -> list[tf.TensorSpec]:
+    """A signature's inputs as TensorFlow describes them."""
+    return [
+        tf.TensorSpec(value.shape, value.dtype, name=name)
+        for name, value in signature.inputs.items()
+    ]
+
+
+def positional(signature: Any) -> Callable:
+    """A signature's function, with its inputs in their order."""
+
+    def function(*inputs):
+        return signature.function(**dict(zip(signature.inputs, inputs, strict=True)))
+
+    return function
+
+
+def write(model: keras.Model, signatures: dict[str, Any], folder: Path) -> None:
+    """Writes all signatures into `folder`; the first also becomes "serving_default"."""
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    # On the CPU, so that no operation of another device lands in the graph.
+    with tf.device("/cpu:0"):
+        for name, signature in signatures.items():
+            archive.add_endpoint(name, positional(signature), tensor_specs(signature))
+        archive.write_out(str(folder), verbose=False)
+
+
+def load(folder: Path) -> dict[str, Callable[..., dict[str, np.ndarray]]]:
+    """Loads an artefact in a session, as TensorFlow Serving and the C API do.
+
+    Returns:
+        A function of NumPy arrays by signature.
+    """
+    session = tf.compat.v1.Session(graph=tf.Graph())
+    with session.graph.as_default(), quiet("tensorflow"):
+        meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+
+    def function_of(definition):
+        def function(**inputs):
+            feed = {definition.inputs[name].name: value for name, value in inputs.items()}
+            fetch = {name: tensor.name for name, tensor in definition.outputs.items()}
+            return session.run(fetch, feed)
+
+        return function
+
+    return {
+        name: function_of(definition)
+        for name, definition in meta_graph.signature_def.items()
+        if not name.startswith("__")
+    }

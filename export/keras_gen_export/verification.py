@@ -1,0 +1,121 @@
+"""Verification: an artefact, run in its own runtime, against the functions it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_gen_export import manifest as manifests
+
+BATCH_SIZES = (1, 3)
+
+
+class VerificationError(RuntimeError):
+    """An artefact does not give what its model gives."""
+
+
+def load_functions(folder: Path, format: str) -> dict[str, Callable[..., dict[str, np.ndarray]]]:
+    """Loads an artefact's signatures in the runtime that its format is for."""
+    if format == "onnx":
+        from keras_gen_export import runtime
+
+        return runtime.load(folder).signatures
+    from keras_gen_export import saved_model
+
+    return saved_model.load(folder)
+
+
+def verify(folder: Any, signatures: dict[str, Any], seed: int = 0) -> dict[str, Any]:
+    """Compares an artefact with the functions it was made of, on fresh inputs.
+
+    Args:
+        folder: the artefact.
+        signatures: of the model.
+        seed: of the inputs.
+
+    Returns:
+        What was measured, by signature and output: `max_difference` and `unequal_share`.
+
+    Raises:
+        VerificationError: an output differs by more than its signature allows, or the artefact
+            cannot be run.
+        ValueError: there is no artefact in the folder.
+
+    Example:
+        >>> keras_gen_export.verify("artefacts/vae", model.signatures())
+    """
+    folder = Path(folder)
+    manifest = manifests.read(folder, check_files=False)
+    try:
+        functions = load_functions(folder, manifest["format"])
+        return {
+            name: _compare(name, signature, functions[name], np.random.default_rng(seed))
+            for name, signature in signatures.items()
+        }
+    except VerificationError:
+        raise
+    except Exception as error:
+        raise VerificationError(f"{folder} cannot be run: {_first_line(error)}") from error
+
+
+def _compare(
+    name: str, signature: Any, function: Callable, rng: np.random.Generator
+) -> dict[str, Any]:
+    reference = tf.function(signature.function, autograph=False)
+    measured: dict[str, Any] = {}
+    for batch_size in BATCH_SIZES:
+        inputs = {
+            key: _example(value, batch_size, rng) for key, value in signature.inputs.items()
+        }
+        expected = reference(**{key: tf.constant(value) for key, value in inputs.items()})
+        received = function(**inputs)
+        for key, allowed in signature.outputs.items():
+            want, got = expected[key].numpy(), np.asarray(received[key])
+            if want.shape != got.shape or want.dtype != got.dtype:
+                raise VerificationError(
+                    f"{name}: {key} must be {want.dtype} of shape {list(want.shape)}, received "
+                    f"{got.dtype} of shape {list(got.shape)}."
+                )
+            difference = np.abs(want.astype(np.float64) - got.astype(np.float64))
+            unequal = float(np.mean(difference > 0)) if difference.size else 0.0
+            limit = allowed.tolerance + allowed.relative * np.abs(want.astype(np.float64))
+            # Written so that a NaN fails.
+            if not np.all(difference <= limit) or unequal > allowed.unequal:
+                raise VerificationError(
+                    f"{name}: {key} differs from the model's by up to {difference.max():.3g}, and "
+                    f"in {unequal:.2%} of its values, at batch size {batch_size}; allowed are "
+                    f"{allowed.tolerance:g} + {allowed.relative:g} x |value|, and "
+                    f"{allowed.unequal:.2%}."
+                )
+            before = measured.setdefault(key, {"max_difference": 0.0, "unequal_share": 0.0})
+            before["max_difference"] = max(before["max_difference"], float(difference.max()))
+            before["unequal_share"] = max(before["unequal_share"], unequal)
+    return {"batch_sizes": list(BATCH_SIZES), "outputs": measured}
+
+
+def _example(spec: Any, batch_size: int, rng: np.random.Generator) -> np.ndarray:
+    """An array of values that an input allows."""
+    shape = [batch_size if size is None else size for size in spec.shape]
+    dtype = np.dtype(spec.dtype)
+    if dtype == bool:
+        return rng.random(shape) < 0.5
+    if dtype.kind == "f":
+        if spec.minimum is None and spec.maximum is None:
+            return rng.standard_normal(shape).astype(dtype)
+        low = 0.0 if spec.minimum is None else spec.minimum
+        high = low + 1.0 if spec.maximum is None else spec.maximum
+        return rng.uniform(low, high, shape).astype(dtype)
+    low = 0 if spec.minimum is None else spec.minimum
+    # A scalar counts something, such as samples: a few will do. Else any integer is a seed.
+    few = low + 4 if not shape else 2**53
+    high = few if spec.maximum is None else spec.maximum + 1
+    return np.asarray(rng.integers(low, high, shape), dtype)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
