@@ -66,9 +66,7 @@ def main() -> None:
 
     kwargs = {"image_shape": (28, 28, 1)}
     name = f"npz:{arguments.data_file}"
-    train, description = data.load(
-        name, "train", arguments.batch_size, first_epoch=0, **kwargs
-    )
+    train, description = data.load(name, "train", arguments.batch_size, first_epoch=0, **kwargs)
     test, _, _ = data.load_arrays(name, "test", **kwargs)
 
     keras.utils.set_random_seed(0)
@@ -81,6 +79,7 @@ def main() -> None:
         model.fit(
             train,
             epochs=10**6,
+            shuffle=False,
             steps_per_epoch=-(-description.count // arguments.batch_size),
             callbacks=[Deadline(seconds)],
             verbose=0,

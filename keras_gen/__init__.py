@@ -1,3 +1,21 @@
-from keras_gen.autoregressive.gated_pixel_cnn import GatedPixelCNN
-from keras_gen.autoencoders.vae import VAE
-from keras_gen.adversarial.dcgan import DCGAN
+"""keras_gen: deep generative models for Keras that train with `fit`, are measured, and ship whole."""
+
+from keras_gen import data, likelihoods, metrics, random
+from keras_gen.adversarial import DCGAN, GAN, minimax, non_saturating
+from keras_gen.autoencoders import VAE
+from keras_gen.autoregressive import GatedPixelCNN
+from keras_gen.generative_model import GenerativeModel
+
+__all__ = [
+    "DCGAN",
+    "GAN",
+    "VAE",
+    "GatedPixelCNN",
+    "GenerativeModel",
+    "data",
+    "likelihoods",
+    "metrics",
+    "minimax",
+    "non_saturating",
+    "random",
+]

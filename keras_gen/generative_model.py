@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -32,10 +32,14 @@ class GenerativeModel(keras.Model):
     Attributes:
         terms: the names that `objective` reports, "loss" first.
         sample_output: how far runtimes may differ in a sample.
+        num_optimizers: how many optimizers `compile` takes.
+        default_optimizer: the arguments of Adam that the model's paper, or practice, recommends.
     """
 
     terms: tuple[str, ...] = ("loss",)
     sample_output: Output = DECISION
+    num_optimizers: int = 1
+    default_optimizer: ClassVar[dict[str, float]] = {"learning_rate": 1e-3}
 
     def __init__(self, *, num_classes: int | None = None, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
@@ -63,9 +67,7 @@ class GenerativeModel(keras.Model):
         """
         raise NotImplementedError(f"{type(self).__name__} must supply objective().")
 
-    def draw(
-        self, noise: Noise, labels: tf.Tensor | None, temperature: tf.Tensor
-    ) -> tf.Tensor:
+    def draw(self, noise: Noise, labels: tf.Tensor | None, temperature: tf.Tensor) -> tf.Tensor:
         """Maps the noise of n seeds to n samples: a pure graph function.
 
         Args:
@@ -89,7 +91,9 @@ class GenerativeModel(keras.Model):
             "temperature": Input((None,), "float32", minimum=0.0),
         }
         return {
-            "sample": Signature(sample, inputs | self.label_input(), {"samples": self.sample_output})
+            "sample": Signature(
+                sample, inputs | self.label_input(), {"samples": self.sample_output}
+            )
         }
 
     def label_input(self) -> dict[str, Input]:
@@ -100,11 +104,11 @@ class GenerativeModel(keras.Model):
 
     # ---- training --------------------------------------------------------------------------------
 
-    def compile(self, optimizer="adam", jit_compile: bool = False, **kwargs: Any) -> None:
+    def compile(self, optimizer=None, jit_compile: bool = False, **kwargs: Any) -> None:
         """Prepares the model for training, as `keras.Model.compile` does.
 
         Args:
-            optimizer: a Keras optimizer or its name.
+            optimizer: a Keras optimizer or its name; `None` is Adam as `default_optimizer` has it.
             jit_compile: whether XLA compiles the step; off by default, since on a CPU it slows
                 convolutions down.
             **kwargs: of `keras.Model.compile`, but for losses and metrics: a generative model
@@ -118,6 +122,8 @@ class GenerativeModel(keras.Model):
                 raise ValueError(
                     f"{name} must not be given: {type(self).__name__} brings its own objective."
                 )
+        if optimizer is None:
+            optimizer = keras.optimizers.Adam(**self.default_optimizer)
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
 
     def compile_from_config(self, config: dict) -> None:

@@ -92,9 +92,7 @@ def _make_parents(target: Path) -> list[Path]:
     return missing[::-1]
 
 
-def _manifest(
-    model: Any, signatures: dict[str, Any], folder: Path, format: str
-) -> dict[str, Any]:
+def _manifest(model: Any, signatures: dict[str, Any], folder: Path, format: str) -> dict[str, Any]:
     packages = ["keras-gen", "tensorflow", "keras", "tensorflow-probability"]
     if format == "onnx":
         packages += ["tf2onnx", "onnx", "onnxruntime"]

@@ -68,9 +68,7 @@ def _compare(
     reference = tf.function(signature.function, autograph=False)
     measured: dict[str, Any] = {}
     for batch_size in BATCH_SIZES:
-        inputs = {
-            key: _example(value, batch_size, rng) for key, value in signature.inputs.items()
-        }
+        inputs = {key: _example(value, batch_size, rng) for key, value in signature.inputs.items()}
         expected = reference(**{key: tf.constant(value) for key, value in inputs.items()})
         received = function(**inputs)
         for key, allowed in signature.outputs.items():

@@ -7,7 +7,7 @@ Adversarial Networks", arXiv 1406.2661.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -40,6 +40,8 @@ class GAN(LatentImageModel):
 
     terms = ("loss", "generator_loss", "discriminator_loss")
     sample_output = decode_output = ROUNDED
+    num_optimizers = 2
+    default_optimizer: ClassVar[dict[str, float]] = {"learning_rate": 2e-4, "beta_1": 0.5}
 
     def __init__(
         self,
@@ -73,7 +75,7 @@ class GAN(LatentImageModel):
             >>> model.compile(keras.optimizers.Adam(1e-4), keras.optimizers.Adam(4e-4))
         """
         generator_optimizer, discriminator_optimizer = (
-            keras.optimizers.Adam(2e-4, beta_1=0.5, name=name)
+            keras.optimizers.Adam(**self.default_optimizer, name=name)
             if optimizer is None
             else keras.optimizers.get(optimizer)
             for optimizer, name in (

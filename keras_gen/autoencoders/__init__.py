@@ -1,0 +1,5 @@
+"""Autoencoders: models with an inference network."""
+
+from keras_gen.autoencoders.vae import VAE
+
+__all__ = ["VAE"]

@@ -168,7 +168,9 @@ class VAE(LatentImageModel):
     def posterior(self, x: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False):
         """q(z | x): a diagonal Gaussian, `tfd.Independent` of `[n, latent_dim]`."""
         inputs = with_labels(self.to_unit(x), labels, self.num_classes)
-        loc, raw = tf.split(tf.cast(self.encoder(inputs, training=training), tf.float32), 2, axis=-1)
+        loc, raw = tf.split(
+            tf.cast(self.encoder(inputs, training=training), tf.float32), 2, axis=-1
+        )
         # Shifted so that an untrained network starts near the prior's scale of one.
         scale = tf.nn.softplus(raw + math.log(math.e - 1.0)) + 1e-4
         return tfd.Independent(tfd.Normal(loc, scale), 1)

@@ -80,9 +80,7 @@ class GatedLayer(keras.layers.Layer):
         for name, size in {"vertical": gated, "horizontal": gated, "output": filters}.items():
             setattr(self, f"{name}_bias", self.add_weight((size,), "zeros", name=f"{name}_bias"))
         if num_classes is not None:
-            self.label_bias = self.add_weight(
-                (num_classes, 2 * gated), "zeros", name="label_bias"
-            )
+            self.label_bias = self.add_weight((num_classes, 2 * gated), "zeros", name="label_bias")
 
         halves = [channel_mask(self.inputs, filters, channels, strict=first)] * 2
         self._horizontal_mask = np.ones(weights["horizontal"], np.float32)

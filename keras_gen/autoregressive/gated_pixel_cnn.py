@@ -207,7 +207,10 @@ class GatedPixelCNN(ExplicitImageModel):
         """
         x = self.check_images(x)
         mask = checks.mask("mask", mask, x.shape)
-        labels, temperature = self.check_labels(labels, len(x)), self.check_temperature(temperature, len(x))
+        labels, temperature = (
+            self.check_labels(labels, len(x)),
+            self.check_temperature(temperature, len(x)),
+        )
         seeds = random.spread(self.check_seed(seed), len(x))
         return self.run("complete", x, mask, seeds, temperature, labels)
 
@@ -215,9 +218,7 @@ class GatedPixelCNN(ExplicitImageModel):
 
     def signatures(self):
         def complete(images, mask, seeds, temperature, labels=None):
-            return {
-                "samples": self.draw(Noise(seeds), labels, temperature, Given(images, mask))
-            }
+            return {"samples": self.draw(Noise(seeds), labels, temperature, Given(images, mask))}
 
         base = super().signatures()
         inputs = {

@@ -1,0 +1,360 @@
+"""The command `keras-gen`: train, measure, look, ship."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import typer
+
+app = typer.Typer(
+    help="Deep generative models: train, measure, look, ship.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Run = Annotated[Path, typer.Argument(help="A run folder, or a .keras file.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
+Temperature = Annotated[float, typer.Option(min=0.0, help="1 samples, 0 gives the mode.")]
+Label = Annotated[int | None, typer.Option(help="A label for all; else each in turn.")]
+Data = Annotated[
+    str | None,
+    typer.Option(help="digits, tfds:NAME, npz:FILE or folder:PATH; else the run's own data."),
+]
+DataDir = Annotated[Path | None, typer.Option(help="Where TFDS has prepared its data.")]
+Binarize = Annotated[str | None, typer.Option(help="fixed, or dynamic (anew each epoch).")]
+Resize = Annotated[str | None, typer.Option(help="HEIGHT,WIDTH.")]
+Shape = Annotated[
+    str | None, typer.Option(help="HEIGHT,WIDTH,CHANNELS of an .npz file's flat or packed rows.")
+]
+
+
+def model_classes() -> dict[str, type]:
+    """The models by the names that the command knows them by."""
+    import keras_gen
+
+    return {
+        "dcgan": keras_gen.DCGAN,
+        "gated_pixel_cnn": keras_gen.GatedPixelCNN,
+        "vae": keras_gen.VAE,
+    }
+
+
+def _integers(name: str, text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"{name} must be whole numbers with commas between, received {text!r}."
+        ) from None
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, sign, value = text.partition("=")
+    try:
+        if not sign:
+            raise ValueError
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        raise ValueError(
+            f"set must be NAME=VALUE with a value as Python writes it, received {text!r}."
+        ) from None
+
+
+def _model_class(name: str) -> type:
+    classes = model_classes()
+    if name not in classes:
+        raise ValueError(f"model must be one of {', '.join(classes)}, received {name!r}.")
+    return classes[name]
+
+
+def _data_arguments(
+    name: str, batch_size: int, data_dir, binarize, resize, image_shape
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "batch_size": batch_size,
+        "data_dir": None if data_dir is None else str(data_dir),
+        "binarize": binarize,
+        "resize": _integers("resize", resize),
+        "image_shape": _integers("image_shape", image_shape),
+    }
+
+
+def _load_images(run: Path, split: str, data, data_dir, binarize, resize, image_shape):
+    """The images of a split: of the data named, or of the run's own."""
+    from keras_gen import data as datasets
+    from keras_gen import runs
+
+    if data is not None:
+        arguments = _data_arguments(data, 1, data_dir, binarize, resize, image_shape)
+        seed = 0
+    else:
+        configuration = runs.read_configuration(run if run.is_dir() else run.parent)
+        arguments, seed = dict(configuration.data), configuration.seed
+    arguments.pop("batch_size")
+    return datasets.load_arrays(split=split, seed=seed, **arguments)
+
+
+def _labels(model: Any, num: int, label: int | None) -> Any:
+    import numpy as np
+
+    if model.num_classes is None:
+        return label  # the model refuses one
+    return np.arange(num) % model.num_classes if label is None else label
+
+
+@app.command()
+def models() -> None:
+    """List the models and their options."""
+    for name, model_class in model_classes().items():
+        typer.echo(f"{name}: {inspect.getdoc(model_class).splitlines()[0]}")
+        for option, parameter in inspect.signature(model_class).parameters.items():
+            if parameter.default is not parameter.empty:
+                value = getattr(parameter.default, "__name__", repr(parameter.default))
+                typer.echo(f"    {option}={value}")
+
+
+@app.command()
+def train(
+    model: Annotated[str | None, typer.Argument(help="One of `keras-gen models`.")] = None,
+    run: Annotated[Path | None, typer.Option(help="The run folder to make.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="A run folder to go on with.")] = None,
+    data: Annotated[str, typer.Option(help="digits, tfds:NAME, npz:FILE, folder:PATH.")] = "digits",
+    data_dir: DataDir = None,
+    binarize: Binarize = None,
+    resize: Resize = None,
+    image_shape: Shape = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 10,
+    batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    learning_rate: Annotated[float | None, typer.Option(help="Else the model's own.")] = None,
+    schedule: Annotated[str, typer.Option(help="constant, or cosine.")] = "constant",
+    ema: Annotated[
+        float | None, typer.Option(help="Momentum of the weight average that training ends with.")
+    ] = None,
+    conditional: Annotated[bool, typer.Option(help="Tell the model the data's labels.")] = False,
+    dtype: Annotated[str | None, typer.Option(help="float32, mixed_bfloat16...")] = None,
+    jit: Annotated[bool, typer.Option(help="Compile the training step with XLA.")] = False,
+    steps_per_execution: Annotated[int, typer.Option(min=1)] = 1,
+    seed: Seed = 0,
+    set: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, a model's option.")] = None,
+) -> None:
+    """Train a model in a new run folder, or go on with an interrupted run."""
+    from keras_gen import runs
+
+    if resume is not None:
+        if model is not None or run is not None:
+            raise ValueError("resume takes all that it needs from its run: give nothing else.")
+        runs.resume(resume, model_classes())
+        typer.echo(f"finished {resume}")
+        return
+    if model is None or run is None:
+        raise ValueError("train needs a model and --run FOLDER, or --resume FOLDER.")
+    if schedule not in ("constant", "cosine"):
+        raise ValueError(f"schedule must be constant or cosine, received {schedule!r}.")
+    optimizer: dict[str, Any] = {}
+    if learning_rate is not None:
+        optimizer["learning_rate"] = learning_rate
+    if ema is not None:
+        optimizer |= {"use_ema": True, "ema_momentum": ema}
+    options = dict(_option(text) for text in set or [])
+    if dtype is not None:
+        options["dtype"] = dtype
+    configuration = runs.Configuration(
+        model=model,
+        data=_data_arguments(data, batch_size, data_dir, binarize, resize, image_shape),
+        options=options,
+        conditional=conditional,
+        epochs=epochs,
+        optimizer=optimizer,
+        schedule=schedule,
+        jit_compile=jit,
+        steps_per_execution=steps_per_execution,
+        seed=seed,
+    )
+    runs.start(run, configuration, _model_class(model))
+    typer.echo(f"finished {run}")
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    batch_size: Annotated[int, typer.Option(min=1)] = 250,
+    num_samples: Annotated[
+        int, typer.Option(min=1, help="Of a latent model's importance-weighted bound.")
+    ] = 50,
+    data: Data = None,
+    data_dir: DataDir = None,
+    binarize: Binarize = None,
+    resize: Resize = None,
+    image_shape: Shape = None,
+) -> None:
+    """Print a model's scores on held-out data: nats and bits per dimension, or statistics."""
+    import numpy as np
+
+    from keras_gen import metrics, runs
+
+    model = runs.load_model(run)
+    images, labels, _ = _load_images(run, split, data, data_dir, binarize, resize, image_shape)
+    images = model.check_images(images, "data")
+    labels = labels if model.num_classes is not None else None
+    scores = model.evaluate(images, labels, batch_size=batch_size, return_dict=True, verbose=0)
+    typer.echo(f"{len(images)} images of {split}")
+    for name, value in scores.items():
+        unit = "bits per dimension" if "bits_per_dim" in name else "nats"
+        typer.echo(f"{name}: {value:.4f} {unit}")
+    if hasattr(model, "importance_weighted_bound"):
+        bounds = []
+        for begin in range(0, len(images), batch_size):
+            part = slice(begin, begin + batch_size)
+            bounds.append(
+                model.importance_weighted_bound(
+                    images[part],
+                    None if labels is None else labels[part],
+                    num_samples=num_samples,
+                )
+            )
+        bound = -np.concatenate(bounds).mean()
+        typer.echo(f"negative bound of {num_samples} samples: {bound:.4f} nats")
+        typer.echo(f"  {model.bits_per_dim(bound):.4f} bits per dimension")
+    if not hasattr(model, "log_prob"):
+        num = min(len(images), 1000)
+        samples = model.sample(num, labels=None if labels is None else labels[:num], seed=0)
+        for name, value in metrics.sample_statistics(samples, images, model.levels).items():
+            typer.echo(f"{name}: {value:.4f}")
+
+
+@app.command()
+def sample(
+    run: Run,
+    output: Annotated[Path, typer.Option(help="The PNG file to write.")] = Path("samples.png"),
+    num_samples: Annotated[int, typer.Option("--num-samples", "-n", min=1)] = 64,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    label: Label = None,
+) -> None:
+    """Write a grid of samples."""
+    from keras_gen import pictures, runs
+
+    model = runs.load_model(run)
+    labels = _labels(model, num_samples, label)
+    images = model.sample(num_samples, labels=labels, seed=seed, temperature=temperature)
+    typer.echo(f"wrote {pictures.save_grid(images, output, model.levels)}")
+
+
+@app.command()
+def complete(
+    run: Run,
+    output: Annotated[Path, typer.Option(help="The PNG file to write.")] = Path("completions.png"),
+    num_images: Annotated[int, typer.Option(min=1)] = 8,
+    completions: Annotated[int, typer.Option(min=1, help="Of each image.")] = 6,
+    known: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="The share of rows, from the top, that is given."),
+    ] = 0.5,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    data: Data = None,
+    data_dir: DataDir = None,
+    binarize: Binarize = None,
+    resize: Resize = None,
+    image_shape: Shape = None,
+) -> None:
+    """Draw the missing lower part of test images: a row each, the original and the hidden first."""
+    import numpy as np
+
+    from keras_gen import pictures, runs
+
+    model = runs.load_model(run)
+    if not hasattr(model, "complete"):
+        raise ValueError(f"run must hold a model that completes images, not {model.name}.")
+    images, labels, _ = _load_images(run, "test", data, data_dir, binarize, resize, image_shape)
+    images = model.check_images(images[:num_images], "data")
+    mask = np.zeros(model.image_shape, bool)
+    mask[: round(known * model.image_shape[0])] = True
+    repeated = np.repeat(images, completions, axis=0)
+    repeated_labels = None
+    if model.num_classes is not None:
+        repeated_labels = np.repeat(labels[:num_images], completions)
+    drawn = model.complete(
+        repeated, mask, labels=repeated_labels, seed=seed, temperature=temperature
+    ).reshape(len(images), completions, *model.image_shape)
+    hidden = np.where(mask, images, 0).astype(np.uint8)
+    rows = np.concatenate([images[:, None], hidden[:, None], drawn], axis=1)
+    rows = rows.reshape(-1, *model.image_shape)
+    typer.echo(f"wrote {pictures.save_grid(rows, output, model.levels, completions + 2)}")
+
+
+@app.command()
+def interpolate(
+    run: Run,
+    output: Annotated[Path, typer.Option(help="The PNG file to write.")] = Path("walks.png"),
+    num_walks: Annotated[int, typer.Option(min=1)] = 8,
+    num_steps: Annotated[int, typer.Option(min=2)] = 10,
+    seed: Seed = 0,
+    label: Label = None,
+) -> None:
+    """Walk between latent vectors of the prior: a row each."""
+    from keras_gen import pictures, runs
+
+    model = runs.load_model(run)
+    if not hasattr(model, "interpolate"):
+        raise ValueError(f"run must hold a model with latent vectors, not {model.name}.")
+    ends = model.prior(2 * num_walks, seed)
+    walks = model.interpolate(
+        ends[:num_walks], ends[num_walks:], num_steps, _labels(model, num_walks, label)
+    )
+    images = walks.reshape(-1, *model.image_shape)
+    typer.echo(f"wrote {pictures.save_grid(images, output, model.levels, num_steps)}")
+
+
+@app.command()
+def export(
+    run: Run,
+    output: Annotated[Path, typer.Option(help="The artefact's folder to make.")],
+    format: Annotated[str, typer.Option(help="tf_saved_model or onnx.")] = "tf_saved_model",
+) -> None:
+    """Write all of a model's signatures as one artefact, verified."""
+    from keras_gen import runs
+
+    runs.load_model(run).export(output, format=format)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="The folder to make.")] = Path("runs/demo"),
+    epochs: Annotated[int, typer.Option(min=1)] = 60,
+    seed: Seed = 0,
+) -> None:
+    """Train a Gated PixelCNN on real digits, score it, look at it, ship it twice, and sample it
+    again in ONNX Runtime without TensorFlow."""
+    from keras_gen.demo import run_demo
+
+    run_demo(output, epochs, seed)
+
+
+def main() -> None:
+    """Runs the command; a mistake in what it was given is one sentence and exit status 2."""
+    try:
+        app()
+    except ValueError as error:
+        typer.echo(f"keras-gen: {error}", err=True)
+        sys.exit(2)
+    except RuntimeError as error:
+        # A failed verification, say: not the user's mistake, but to be said as plainly.
+        typer.echo(f"keras-gen: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
