@@ -1,0 +1,96 @@
+"""Every model once, tiny, on real digits: what the contract is tested over."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from keras_gen import DCGAN, VAE, GatedPixelCNN, data, metrics
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A model in a tiny configuration, and data that it learns.
+
+    Args:
+        model: the class.
+        options: of its constructor, beyond what the data says.
+        prepare: from the digits (uint8 [n, 8, 8, 1], 17 levels) to the model's images.
+        levels: of those images.
+        conditional: whether the model is told the labels.
+        epochs: that are enough to learn something of 256 digits.
+        score: of a model on images and labels; less is better.
+    """
+
+    model: type
+    options: dict[str, Any]
+    prepare: Callable[[np.ndarray], np.ndarray]
+    levels: int
+    conditional: bool
+    epochs: int
+    score: Callable[[Any, np.ndarray, np.ndarray | None], float]
+
+    def build(self, **options: Any) -> Any:
+        """An untrained model."""
+        images, _ = self.data(2)
+        return self.model(
+            image_shape=images.shape[1:],
+            levels=self.levels,
+            num_classes=10 if self.conditional else None,
+            seed=1,
+            **(self.options | options),
+        )
+
+    def data(self, num: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Images, and labels where the model wants them."""
+        digits, labels, _ = data.load_arrays("digits", "train")
+        return self.prepare(digits[:num]), labels[:num] if self.conditional else None
+
+
+def loss(model, images, labels) -> float:
+    return model.evaluate(images, labels, verbose=0, return_dict=True)["loss"]
+
+
+def pixel_frechet_distance(model, images, labels) -> float:
+    samples = model.sample(len(images), labels=labels, seed=0)
+    return metrics.sample_statistics(samples, images, model.levels)["pixel_frechet_distance"]
+
+
+def small_colours(digits):
+    """5x4 crops in four levels, of three channels that depend on each other."""
+    red = digits[:, 1:6, 2:6] // 5
+    return np.concatenate([red, 3 - red, red // 2], axis=-1)
+
+
+ZOO = {
+    "gated_pixel_cnn": Entry(
+        GatedPixelCNN,
+        {"filters": 6, "num_blocks": 1, "first_kernel_size": 5},
+        prepare=small_colours,
+        levels=4,
+        conditional=True,
+        epochs=4,
+        score=loss,
+    ),
+    "vae": Entry(
+        VAE,
+        {"latent_dim": 3, "filters": (4, 8), "hidden_units": 16},
+        prepare=lambda digits: (digits > 7).astype(np.uint8),
+        levels=2,
+        conditional=False,
+        epochs=4,
+        score=loss,
+    ),
+    "dcgan": Entry(
+        DCGAN,
+        {"latent_dim": 8, "filters": 8},
+        prepare=lambda digits: digits,
+        levels=17,
+        conditional=True,
+        epochs=20,
+        score=pixel_frechet_distance,
+    ),
+}
