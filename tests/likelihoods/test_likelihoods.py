@@ -1,0 +1,102 @@
+"""Each likelihood: it sums to one, its draws follow it, temperature 0 gives its mode or mean."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+
+from keras_gen.likelihoods import Bernoulli, Categorical, Normal, default_likelihood
+from keras_gen.random import Noise, spread
+
+DISCRETE = [(Bernoulli(), 2), (Categorical(2), 2), (Categorical(7), 7), (Categorical(256), 256)]
+
+
+def parameters_of(likelihood, num=5):
+    rng = np.random.default_rng(1)
+    return tf.constant(2 * rng.standard_normal((num, likelihood.num_parameters)), tf.float32)
+
+
+@pytest.mark.parametrize(("likelihood", "levels"), DISCRETE, ids=str)
+def test_probabilities_sum_to_one(likelihood, levels):
+    parameters = parameters_of(likelihood)
+    log_probs = [likelihood.log_prob(parameters, tf.fill([5], x)) for x in range(levels)]
+    np.testing.assert_allclose(np.exp(log_probs).sum(axis=0), 1.0, atol=1e-5)
+
+
+def test_bernoulli_agrees_with_its_distribution():
+    logits = tf.constant([[-30.0], [-1.0], [0.0], [2.0], [40.0]])
+    for x in (0, 1):
+        np.testing.assert_allclose(
+            Bernoulli().log_prob(logits, tf.fill([5], x)),
+            Bernoulli().distribution(logits).log_prob(x),
+            rtol=1e-6,
+        )
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+@pytest.mark.parametrize(("likelihood", "levels"), DISCRETE[:3], ids=str)
+def test_draws_follow_the_distribution(likelihood, levels, temperature):
+    num = 40_000
+    parameters = parameters_of(likelihood, 1)
+    noise = likelihood.noise(Noise(spread(0, 1)), (num,))[0]
+    draws = likelihood.draw(
+        tf.repeat(parameters, num, axis=0), noise, tf.fill([num], temperature)
+    ).numpy()
+    cold = parameters / temperature
+    probabilities = np.exp([likelihood.log_prob(cold, tf.constant([x])) for x in range(levels)])
+    expected = probabilities[:, 0].astype(np.float64)
+    observed = np.bincount(draws, minlength=levels)
+    assert stats.chisquare(observed, num * expected / expected.sum()).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(("likelihood", "levels"), DISCRETE, ids=str)
+def test_temperature_zero_gives_the_mode(likelihood, levels):
+    parameters = parameters_of(likelihood)
+    noise = likelihood.noise(Noise(spread(0, 5)), ())
+    draws = likelihood.draw(parameters, noise, tf.zeros([5]))
+    log_probs = [likelihood.log_prob(parameters, tf.fill([5], x)) for x in range(levels)]
+    np.testing.assert_array_equal(draws, np.argmax(log_probs, axis=0))
+
+
+@pytest.mark.parametrize(
+    "likelihood", [Normal(17, scale=0.2), Normal(17)], ids=["fixed", "learned"]
+)
+def test_normal_is_a_density_of_stored_values(likelihood):
+    parameters = tf.constant([[0.25, -1.0][: likelihood.num_parameters]])
+    x = np.linspace(-40, 60, 20_001)
+    log_prob = likelihood.log_prob(tf.repeat(parameters, len(x), axis=0), tf.constant(x))
+    assert np.trapezoid(np.exp(log_prob), x) == pytest.approx(1.0, abs=1e-4)
+    # The mean lies at 0.25 of [-1, 1], which is 10 of [0, 16].
+    assert x[np.argmax(log_prob)] == pytest.approx(10.0, abs=1e-2)
+
+
+def test_normal_draws():
+    likelihood = Normal(256, scale=0.1)
+    num = 20_000
+    noise = likelihood.noise(Noise(spread(0, 1)), (num,))[0]
+    draws = likelihood.draw(tf.zeros([num, 1]), noise, tf.ones([num])).numpy().astype(float)
+    assert draws.mean() == pytest.approx(127.5, abs=0.3)
+    assert draws.std() == pytest.approx(12.75, rel=0.03)
+    mean = likelihood.draw(tf.zeros([num, 1]), noise, tf.zeros([num]))
+    assert set(mean.numpy()) == {128}
+    # Far out, values stay stored values.
+    assert int(likelihood.draw(tf.constant([9.0]), noise[0], tf.constant(1.0))) == 255
+
+
+def test_the_default_assumes_nothing():
+    assert isinstance(default_likelihood(2), Bernoulli)
+    assert default_likelihood(17).levels == 17
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Categorical(1), "levels must be 2 to 256, received 1"),
+        (lambda: Normal(300), "levels must be 2 to 256, received 300"),
+        (lambda: Normal(scale=-1.0), "scale must be positive, received -1"),
+    ],
+    ids=["categorical", "normal", "scale"],
+)
+def test_bad_arguments(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
