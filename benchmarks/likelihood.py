@@ -6,6 +6,7 @@ The file is Larochelle's binarization (Larochelle & Murray 2011), an `.npz` of b
 """
 
 import argparse
+import contextlib
 import math
 import time
 
@@ -16,7 +17,7 @@ import keras_gen
 from keras_gen import data
 
 
-class TimeOver(Exception):
+class TimeOverError(Exception):
     """Ends `fit` in the middle of an epoch."""
 
 
@@ -35,7 +36,7 @@ class Deadline(keras.callbacks.Callback):
         share = min((time.perf_counter() - self.begin) / self.seconds, 1.0)
         self.model.optimizer.learning_rate = self.peak * 0.5 * (1 + math.cos(math.pi * share))
         if share >= 1.0:
-            raise TimeOver
+            raise TimeOverError
 
 
 MODELS = {
@@ -75,7 +76,7 @@ def main() -> None:
     model.compile(keras.optimizers.Adam(arguments.learning_rate or learning_rate))
     seconds = arguments.minutes * 60
     begin = time.perf_counter()
-    try:
+    with contextlib.suppress(TimeOverError):
         model.fit(
             train,
             epochs=10**6,
@@ -84,8 +85,6 @@ def main() -> None:
             callbacks=[Deadline(seconds)],
             verbose=0,
         )
-    except TimeOver:
-        pass
     minutes = (time.perf_counter() - begin) / 60
     steps = int(model.optimizer.iterations)
     images = steps * arguments.batch_size

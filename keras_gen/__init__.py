@@ -1,4 +1,4 @@
-"""keras_gen: deep generative models for Keras that train with `fit`, are measured, and ship whole."""
+"""keras_gen: deep generative models that train with `fit`, are measured, and ship whole."""
 
 from keras_gen import data, likelihoods, metrics, random
 from keras_gen.adversarial import DCGAN, GAN, minimax, non_saturating

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import importlib.metadata
+import inspect
 import json
 import os
 import sys
@@ -167,10 +168,17 @@ def _build(
     }
     if configuration.conditional:
         options["num_classes"] = description.num_classes
-    try:
-        model = model_class(**(options | configuration.options))
-    except TypeError as error:
-        raise ValueError(f"set must name options of {configuration.model}: {error}.") from error
+    # What the data and the configuration say is not for `set` to change.
+    parameters = inspect.signature(model_class).parameters
+    allowed = parameters.keys() - options.keys() - {"num_classes", "kwargs"}
+    unknown = configuration.options.keys() - allowed - {"dtype"}
+    if unknown:
+        names = [name for name in parameters if name in allowed]
+        raise ValueError(
+            f"set must name options of {configuration.model}, which are {', '.join(names)}, "
+            f"received {', '.join(sorted(unknown))}."
+        )
+    model = model_class(**options, **configuration.options)
 
     steps = configuration.epochs * _steps_per_epoch(configuration, description)
 

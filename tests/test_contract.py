@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from model_zoo import ZOO
 
 from keras_gen import random
 from keras_gen_export import runtime
+from model_zoo import ZOO
 
 
 @pytest.fixture(params=ZOO, scope="module")
@@ -300,7 +300,7 @@ def test_bad_data_is_refused(entry):
     model = entry.build()
     model.compile()
     images, labels = entry.data(4)
-    with pytest.raises(ValueError, match="x must be integers .* received dtype float32"):
+    with pytest.raises(ValueError, match=r"x must be integers .* received dtype float32"):
         model.fit(images.astype(np.float32), labels, verbose=0)
     with pytest.raises(ValueError, match="x must have shape"):
         model.fit(images[:, :-1], labels, verbose=0)

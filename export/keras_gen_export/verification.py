@@ -99,7 +99,7 @@ def _example(spec: Any, batch_size: int, rng: np.random.Generator) -> np.ndarray
     """An array of values that an input allows."""
     shape = [batch_size if size is None else size for size in spec.shape]
     dtype = np.dtype(spec.dtype)
-    if dtype == bool:
+    if dtype.kind == "b":
         return rng.random(shape) < 0.5
     if dtype.kind == "f":
         if spec.minimum is None and spec.maximum is None:

@@ -6,6 +6,7 @@ Generation with PixelCNN Decoders", arXiv 1606.05328.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -95,7 +96,7 @@ class GatedPixelCNN(ExplicitImageModel):
                 dtype="float32" if i == 1 else self.dtype_policy,
                 name=f"head_{i}",
             )
-            for i, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True))
+            for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes))
         ]
         self.built = True
 

@@ -1,0 +1,120 @@
+"""Training speed: images a second, and the share of the machine's convolution ceiling.
+
+    python benchmarks/training.py gated_pixel_cnn
+    python benchmarks/training.py vae dcgan --jit
+
+The ceiling is measured in the same run, in turn with the model: forward and backward of one 3x3
+convolution of 64 filters over 28x28, batch 64, in floating-point operations a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gen import DCGAN, VAE, GatedPixelCNN
+from table import print_table
+
+# GatedPixelCNN: 7x7 first layer, 6 gated layers of 3x3, 48 channels, head of 32.
+MODELS = {
+    "gated_pixel_cnn": lambda: GatedPixelCNN(
+        (28, 28, 1), levels=2, filters=48, num_blocks=6, head_filters=32
+    ),
+    "vae": lambda: VAE((28, 28, 1), levels=2),
+    "dcgan": lambda: DCGAN((28, 28, 1), levels=2),
+}
+BATCH = 64
+
+
+def ceiling_step():
+    """A convolution's forward and backward pass, and its floating-point operations."""
+    x = tf.random.normal([64, 28, 28, 64])
+    kernel = tf.random.normal([3, 3, 64, 64])
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel])
+            y = tf.nn.conv2d(x, kernel, 1, "SAME")
+        return tape.gradient(y, [x, kernel], output_gradients=x)
+
+    return step, 3 * 2 * 64 * 28 * 28 * 9 * 64 * 64
+
+
+def flops_of_objective(model, images) -> int:
+    """The floating-point operations of the objective's forward pass, as TensorFlow counts them."""
+    function = tf.function(
+        lambda x: model.objective(x, None, False)["loss"], autograph=False
+    ).get_concrete_function(tf.constant(images))
+    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+    options["output"] = "none"
+    return tf.compat.v1.profiler.profile(function.graph, options=options).total_float_ops
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", default=["gated_pixel_cnn"], choices=sorted(MODELS))
+    parser.add_argument("--steps", type=int, default=20, help="in each of the windows")
+    parser.add_argument("--windows", type=int, default=5)
+    parser.add_argument("--jit", action="store_true", help="also with XLA")
+    parser.add_argument("--mixed", action="store_true", help="also in mixed_bfloat16")
+    arguments = parser.parse_args()
+
+    images = np.random.default_rng(0).integers(0, 2, (BATCH, 28, 28, 1), dtype=np.uint8)
+    data = tf.data.Dataset.from_tensors(tf.constant(images)).repeat(arguments.steps)
+    convolve, convolve_flops = ceiling_step()
+    rows = []
+    for name in arguments.models:
+        for label, jit, policy in (
+            ("float32", False, "float32"),
+            ("float32, XLA", True, "float32"),
+            ("mixed_bfloat16", False, "mixed_bfloat16"),
+        ):
+            if (jit and not arguments.jit) or (policy != "float32" and not arguments.mixed):
+                continue
+            keras.mixed_precision.set_global_policy(policy)
+            model = MODELS[name]()
+            model.compile(jit_compile=jit)
+            keras.mixed_precision.set_global_policy("float32")
+            model.fit(data, verbose=0, shuffle=False)
+            convolve()
+            speeds, ceilings = [], []
+            for _ in range(arguments.windows):
+                begin = time.perf_counter()
+                model.fit(data, verbose=0, shuffle=False)
+                speeds.append(arguments.steps * BATCH / (time.perf_counter() - begin))
+                begin = time.perf_counter()
+                for _ in range(20):
+                    gradients = convolve()
+                np.asarray(gradients[0])
+                ceilings.append(20 * convolve_flops / (time.perf_counter() - begin))
+            speed, ceiling = np.median(speeds), np.median(ceilings)
+            # A step costs about three forward passes: one, and two for the gradients.
+            flops = 3 * flops_of_objective(model, images) / BATCH
+            # The objective of a GAN is a part of its step only: no share is stated.
+            share = "" if name == "dcgan" else f"{speed * flops / ceiling:.0%}"
+            rows.append(
+                [
+                    name,
+                    label,
+                    f"{model.count_params():,}",
+                    f"{speed:.0f}",
+                    f"{min(speeds):.0f}-{max(speeds):.0f}",
+                    f"{ceiling / 1e9:.0f}",
+                    share,
+                ]
+            )
+    print_table(
+        f"Training on 28x28x1, batch {BATCH}; median of {arguments.windows} windows of "
+        f"{arguments.steps} steps",
+        ["model", "how", "parameters", "images/s", "range", "ceiling GFLOP/s", "share"],
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,281 @@
+"""Artefacts: complete, verified, safe from damage, and run where TensorFlow is not."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import tensorflow as tf
+
+import keras_gen_export
+from keras_gen import VAE, GatedPixelCNN
+from keras_gen.signature import NUMBER, Input, Signature
+from keras_gen_export import manifest as manifests
+from keras_gen_export import onnx as onnx_writer
+from keras_gen_export import runtime
+
+FORMATS = ["tf_saved_model", "onnx"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = VAE((8, 8, 1), levels=2, latent_dim=3, filters=(4,), hidden_units=8, num_classes=3)
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign_add(0.3 * rng.standard_normal(weight.shape))
+    return model
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def artefact(request, model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("artefacts") / request.param
+    model.export(folder, format=request.param, verbose=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def onnx_artefact(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("artefacts") / "onnx"
+    model.export(folder, format="onnx", verbose=False)
+    return folder
+
+
+def copy_of(folder, target):
+    import shutil
+
+    shutil.copytree(folder, target)
+    return target
+
+
+def test_the_manifest_says_what_there_is(model, artefact):
+    manifest = manifests.read(artefact)
+    assert manifest["model"]["class"] == "VAE"
+    twin = VAE.from_config(manifest["model"]["config"])
+    assert twin.latent_dim == 3
+    assert set(manifest["signatures"]) == set(model.signatures())
+    assert manifest["signatures"]["sample"]["inputs"]["labels"] == {
+        "shape": [None],
+        "dtype": "int32",
+        "minimum": 0,
+        "maximum": 2,
+    }
+    assert manifest["versions"]["tensorflow"] == tf.__version__
+    for measured in manifest["verification"].values():
+        assert measured["batch_sizes"] == [1, 3]
+
+
+def test_a_session_serves_the_default_signature(model, tmp_path):
+    model.export(tmp_path / "a", verbose=False)
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path / "a"))
+        default = graph.signature_def["serving_default"]
+        inputs = {
+            "seeds": runtime.spread(4, 3),
+            "temperature": np.ones(3, np.float32),
+            "labels": np.array([0, 1, 2], np.int32),
+        }
+        feed = {default.inputs[name].name: value for name, value in inputs.items()}
+        samples = session.run(default.outputs["samples"].name, feed)
+    np.testing.assert_array_equal(samples, model.sample(3, labels=[0, 1, 2], seed=4))
+
+
+def test_no_random_operation_and_nothing_custom(onnx_artefact):
+    for path in onnx_artefact.glob("*.onnx"):
+        proto = onnx.load(path)
+        onnx_writer.check(proto)
+        assert proto.opset_import[0].version >= 18
+        assert all(
+            value.type.tensor_type.shape.dim[0].dim_param
+            for value in proto.graph.input
+            if value.type.tensor_type.shape.dim
+        ), "the batch must be dynamic"
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda x: {"y": tf.random.normal(tf.shape(x))}, "draws its own noise"),
+        (lambda x: {"y": tf.linalg.cholesky(x[:, :, None] * tf.eye(2))}, "Cholesky"),
+    ],
+    ids=["random", "no such operation"],
+)
+def test_what_does_not_convert_is_refused(function, message):
+    signature = Signature(function, {"x": Input((None, 2), "float32")}, {"y": NUMBER})
+    with pytest.raises(Exception, match=message):  # the checker's own errors among them
+        onnx_writer.convert(signature)
+
+
+# ---- damage --------------------------------------------------------------------------------------
+
+
+def flip_a_byte_of(path: Path, pattern: bytes) -> None:
+    content = bytearray(path.read_bytes())
+    # The exponent of a weight: a change that no tolerance hides.
+    content[content.index(pattern) + 3] ^= 0x40
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_flipped_byte_fails_the_export_and_leaves_nothing(model, tmp_path, monkeypatch, format):
+    from keras_gen_export import saved_model as saved_model_writer
+
+    writer = onnx_writer if format == "onnx" else saved_model_writer
+    write = writer.write
+    weight = np.asarray(model.decoder.layers[0].kernel).ravel()[:1].tobytes()
+
+    def write_and_flip(model, signatures, folder):
+        write(model, signatures, folder)
+        name = "decode.onnx" if format == "onnx" else "variables/variables.data-00000-of-00001"
+        flip_a_byte_of(folder / name, weight)
+
+    monkeypatch.setattr(writer, "write", write_and_flip)
+    with pytest.raises(keras_gen_export.VerificationError):
+        model.export(tmp_path / "artefact", format=format, verbose=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flipped_byte_fails_loading(onnx_artefact, tmp_path):
+    folder = copy_of(onnx_artefact, tmp_path / "copy")
+    content = bytearray((folder / "sample.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "sample.onnx").write_bytes(content)
+    with pytest.raises(ValueError, match=r"is damaged: sample.onnx differs"):
+        runtime.load(folder)
+
+
+def test_an_artefact_of_other_weights_is_told_apart(model, artefact):
+    keras_gen_export.verify(artefact, model.signatures())
+    other = VAE.from_config(model.get_config())
+    with pytest.raises(keras_gen_export.VerificationError, match="differs from the model's by up"):
+        keras_gen_export.verify(artefact, other.signatures())
+
+
+def test_verification_sees_a_shape_and_a_nan(onnx_artefact, model, monkeypatch):
+    import keras_gen_export.verification as verification
+
+    signature = {"decode": model.signatures()["decode"]}
+    for wrong in (lambda y: y[:0], lambda y: y.astype(np.int64)):
+        functions = runtime.load(onnx_artefact).signatures
+        decode = functions["decode"]
+        broken = {"decode": lambda d=decode, w=wrong, **k: {"images": w(d(**k)["images"])}}
+        monkeypatch.setattr(verification, "load_functions", lambda *_, b=broken: b)
+        with pytest.raises(keras_gen_export.VerificationError, match="images must be uint8"):
+            verification.verify(onnx_artefact, signature)
+    numbers = {"f": Signature(lambda x: {"y": x}, {"x": Input((None,), "float32")}, {"y": NUMBER})}
+    monkeypatch.setattr(
+        verification, "load_functions", lambda *_: {"f": lambda x: {"y": x * np.float32("nan")}}
+    )
+    with pytest.raises(keras_gen_export.VerificationError, match="y differs"):
+        verification.verify(onnx_artefact, numbers)
+
+
+# ---- targets -------------------------------------------------------------------------------------
+
+
+def test_a_target_that_is_not_empty_is_kept(model, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "precious").write_text("x")
+    with pytest.raises(ValueError, match="filepath must be a new or empty folder"):
+        model.export(tmp_path / "a")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["precious"]
+
+
+def test_a_place_that_cannot_be_written(model, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ValueError, match="filepath must be a place that can be written"):
+        model.export(tmp_path / "file" / "artefact")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_full_disk_leaves_nothing(model, tmp_path, monkeypatch, format):
+    def full(folder, manifest):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(manifests, "write", full)
+    with pytest.raises(ValueError, match=r"received .*/new/artefact: No space left on device"):
+        model.export(tmp_path / "new" / "artefact", format=format)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_format(model, tmp_path):
+    with pytest.raises(ValueError, match="format must be one of tf_saved_model, onnx, received"):
+        model.export(tmp_path / "a", format="h5")
+
+
+# ---- the runtime ---------------------------------------------------------------------------------
+
+
+def test_the_runtime_needs_no_tensorflow(model, onnx_artefact):
+    code = """
+import sys
+for name in ("tensorflow", "keras", "tf_keras", "keras_gen", "tf2onnx", "onnx"):
+    sys.modules[name] = None
+import json
+import keras_gen_export.runtime as runtime
+artefact = runtime.load(sys.argv[1])
+seeds = runtime.spread(4, 3)
+print(json.dumps(artefact.sample(seeds=seeds, temperature=1, labels=[0, 1, 2])["samples"].tolist()))
+"""
+    output = subprocess.run(
+        [sys.executable, "-c", code, str(onnx_artefact)], capture_output=True, text=True, check=True
+    ).stdout
+    expected = model.sample(3, labels=[0, 1, 2], seed=4)
+    np.testing.assert_array_equal(json.loads(output), expected)
+
+
+def test_the_runtime_gives_all_signatures(model, onnx_artefact):
+    artefact = runtime.load(onnx_artefact, threads=1)
+    x = model.sample(4, labels=0, seed=0)
+    mean = artefact.encode(images=x, labels=1)["mean"]
+    np.testing.assert_allclose(mean, model.encode(x, labels=1), atol=1e-5)
+    bound = artefact.bound(images=x, seeds=runtime.spread(0, 4), num_samples=10, labels=1)
+    np.testing.assert_allclose(
+        bound["log_prob_bound"], model.importance_weighted_bound(x, 1, 10, seed=0), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"seeds": [0.5]}, "seeds must be int64, received float64"),
+        ({"labels": 3}, r"labels must be in \[0, 2\], received values from 3 to 3"),
+        ({"temperature": -1.0}, "temperature must be at least 0"),
+        ({"seeds": [[1]]}, r"seeds must have shape \[n\], received \[1, 1\]"),
+        ({"seeds": [1, 2], "labels": [0, 1, 2]}, "all inputs must have the same batch size"),
+        ({"colour": 1}, "colour is not an input: the inputs are"),
+        ({"seeds": None}, "seeds is missing: the inputs are seeds, temperature, labels"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_the_runtime_checks_its_inputs(onnx_artefact, inputs, message):
+    artefact = runtime.load(onnx_artefact)
+    inputs = {"seeds": [1], "temperature": 1.0, "labels": 0} | inputs
+    with pytest.raises(ValueError, match=message):
+        artefact.sample(**{name: value for name, value in inputs.items() if value is not None})
+    with pytest.raises(AttributeError, match="no signature 'dream'; it has sample, decode"):
+        artefact.dream()
+
+
+def test_what_the_runtime_does_not_load(tmp_path, model):
+    with pytest.raises(ValueError, match="folder must hold an artefact"):
+        runtime.load(tmp_path)
+    model.export(tmp_path / "a", verbose=False)
+    with pytest.raises(ValueError, match="must hold an onnx artefact, received tf_saved_model"):
+        runtime.load(tmp_path / "a")
+
+
+# ---- precision -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_artefacts_of_mixed_precision_compute_in_float32(policy, tmp_path):
+    model = GatedPixelCNN((3, 3, 1), levels=2, filters=4, num_blocks=1, dtype=policy)
+    model.export(tmp_path / "a", format="onnx", verbose=False)
+    twin = model.in_float32()
+    assert twin.compute_dtype == "float32"
+    samples = runtime.load(tmp_path / "a").sample(seeds=runtime.spread(1, 4), temperature=1.0)
+    np.testing.assert_array_equal(samples["samples"], twin.sample(4, seed=1))

@@ -1,0 +1,215 @@
+"""The command, as a user types it: runs, pictures, scores, mistakes, and a run killed half-way."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_gen import cli, runs
+from keras_gen_export import runtime
+
+TINY = {
+    "gated_pixel_cnn": ["--set", "filters=4", "--set", "num_blocks=1"],
+    "vae": ["--set", "filters=(4,)", "--set", "hidden_units=8", "--set", "latent_dim=2"],
+    "dcgan": ["--set", "filters=4", "--set", "latent_dim=4"],
+}
+
+
+def keras_gen(*arguments) -> int:
+    """Runs the command in this process, and gives its exit status."""
+    before = sys.argv
+    sys.argv = ["keras-gen", *map(str, arguments)]
+    try:
+        cli.main()
+    except SystemExit as exit:
+        return exit.code or 0
+    finally:
+        sys.argv = before
+    return 0
+
+
+def train(model, run, *arguments) -> int:
+    return keras_gen("train", model, "--run", run, "--epochs", 1, *TINY[model], *arguments)
+
+
+@pytest.fixture(scope="module", params=TINY)
+def run(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / request.param
+    assert train(request.param, folder, "--binarize", "fixed", "--conditional") == 0
+    return folder
+
+
+def test_a_run_folder(run):
+    assert {path.name for path in run.iterdir()} == {
+        "config.json",
+        "history.csv",
+        "logs",
+        "model.keras",
+    }
+    config = json.loads((run / "config.json").read_text())
+    assert config["model"] == run.name
+    assert config["versions"]["keras"] == keras.__version__
+    with (run / "history.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert np.isfinite(float(row["val_loss"]))
+    assert any(path.name.startswith("events") for path in (run / "logs" / "samples").iterdir())
+
+
+def test_a_finished_run_is_not_overwritten(run, capsys):
+    before = (run / "model.keras").read_bytes()
+    assert train(run.name, run) == 2
+    assert "run must be a new or empty folder" in capsys.readouterr().err
+    assert keras_gen("train", "--resume", run) == 2
+    assert "which is finished" in capsys.readouterr().err
+    assert (run / "model.keras").read_bytes() == before
+
+
+def test_evaluate(run, capsys):
+    assert keras_gen("evaluate", run, "--num-samples", 3) == 0
+    output = capsys.readouterr().out
+    assert output.startswith("179 images of test\n")
+    expected = {
+        "gated_pixel_cnn": ["nll: ", "bits_per_dim: "],
+        "vae": ["negative_elbo: ", "negative bound of 3 samples: "],
+        "dcgan": ["discriminator_loss: ", "pixel_frechet_distance: "],
+    }
+    for text in expected[run.name]:
+        assert text in output
+
+
+def test_sample(run, tmp_path):
+    for name in ("a", "b"):
+        assert keras_gen("sample", run, "-n", 6, "--output", tmp_path / f"{name}.png") == 0
+    a, b = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("a", "b"))
+    np.testing.assert_array_equal(a, b)
+    assert min(a.shape[:2]) > 100
+    assert len(np.unique(a)) > 1
+
+
+def test_complete_and_interpolate_where_the_model_can(run, tmp_path, capsys):
+    complete = keras_gen("complete", run, "--num-images", 2, "--output", tmp_path / "c.png")
+    interpolate = keras_gen("interpolate", run, "--num-walks", 2, "--output", tmp_path / "i.png")
+    errors = capsys.readouterr().err
+    if run.name == "gated_pixel_cnn":
+        assert (complete, interpolate) == (0, 2)
+        assert "run must hold a model with latent vectors" in errors
+    else:
+        assert (complete, interpolate) == (2, 0)
+        assert "run must hold a model that completes images" in errors
+    assert [path.name for path in tmp_path.iterdir()] == ["i.png" if complete else "c.png"]
+
+
+def test_export(run, tmp_path):
+    assert keras_gen("export", run, "--output", tmp_path / "a", "--format", "onnx") == 0
+    samples = runtime.load(tmp_path / "a").sample(seeds=[0, 1], temperature=1.0, labels=3)
+    assert samples["samples"].shape == (2, 8, 8, 1)
+
+
+def test_models_lists_options(capsys):
+    assert keras_gen("models") == 0
+    output = capsys.readouterr().out
+    for name in TINY:
+        assert f"{name}: " in output
+    assert "    discriminator_steps=1" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pixel_gan"], "model must be one of dcgan, gated_pixel_cnn, vae, received 'pixel_gan'"),
+        (["vae", "--data", "minst"], "data must be digits, tfds:NAME, npz:FILE or folder:PATH"),
+        (
+            ["vae", "--set", "depth=3"],
+            "set must name options of vae, which are latent_dim, .*, received depth",
+        ),
+        (["vae", "--set", "depth"], "set must be NAME=VALUE"),
+        (["vae", "--set", "latent_dim=0"], "latent_dim must be at least 1, received 0"),
+        (["vae", "--resize", "8x8"], "resize must be whole numbers with commas between"),
+        (["vae", "--schedule", "linear"], "schedule must be constant or cosine"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_mistake_is_one_sentence_and_leaves_nothing(arguments, message, tmp_path, capsys):
+    assert keras_gen("train", *arguments, "--run", tmp_path / "run") == 2
+    error = capsys.readouterr().err
+    assert len(error.strip().splitlines()) == 1
+    assert re.search(message, error)
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_mistakes(tmp_path, capsys):
+    assert keras_gen("sample", tmp_path / "nowhere") == 2
+    assert "run must be a run folder or a .keras file" in capsys.readouterr().err
+    assert keras_gen("train", "--resume", tmp_path) == 2
+    assert "run must be a folder with config.json" in capsys.readouterr().err
+    assert keras_gen("train") == 2
+    assert "train needs a model and --run FOLDER" in capsys.readouterr().err
+
+
+# ---- interruption --------------------------------------------------------------------------------
+
+
+def kill_in_the_third_epoch(arguments) -> None:
+    """Starts the command as a process of its own, and kills it in the middle of an epoch."""
+    # The callback waits there, so that the kill lands inside the epoch however fast the machine is.
+    code = """
+import sys, time, keras
+from keras_gen import cli
+class Wait(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None): self.epoch = epoch
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == 2 and batch == 3:
+            print("waiting", flush=True); time.sleep(600)
+fit = keras.Model.fit
+def waiting_fit(self, *args, callbacks, **kwargs):
+    return fit(self, *args, callbacks=[*callbacks, Wait()], **kwargs)
+keras.Model.fit = waiting_fit
+cli.main()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)], stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 240
+    for line in process.stdout:
+        if line.strip() == "waiting":
+            break
+        assert time.monotonic() < deadline
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("model", ["gated_pixel_cnn", "dcgan"])
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(model, tmp_path):
+    arguments = ["train", model, "--epochs", 4, "--batch-size", 128, *TINY[model]]
+    arguments += ["--binarize", "dynamic", "--schedule", "cosine", "--seed", 5]
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    kill_in_the_third_epoch([*arguments, "--run", killed])
+    assert not (killed / "model.keras").exists()
+    # The newest whole epoch is what is there to look at.
+    assert isinstance(runs.load_model(killed).sample(1, seed=0), np.ndarray)
+
+    assert keras_gen("train", "--resume", killed) == 0
+    assert keras_gen(*arguments, "--run", whole) == 0
+    a, b = (keras.models.load_model(run / "model.keras") for run in (killed, whole))
+    for x, y in zip(a.weights, b.weights, strict=True):
+        np.testing.assert_array_equal(x, y, err_msg=x.path)
+    for name in ("optimizer", "discriminator_optimizer"):
+        for x, y in zip(
+            getattr(getattr(a, name, None), "variables", []),
+            getattr(getattr(b, name, None), "variables", []),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(x, y, err_msg=x.path)
+    histories = [(run / "history.csv").read_text().splitlines() for run in (killed, whole)]
+    assert histories[0] == histories[1]
+    assert len(histories[0]) == 5
