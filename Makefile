@@ -29,8 +29,9 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Without TensorFlow's remarks on the machine, so that the demo is what one sees.
 demo: $(INSTALLED)
-	$(BIN)/keras-gen demo --output runs/demo-$$(date +%Y%m%d-%H%M%S)
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/keras-gen demo --output runs/demo-$$(date +%Y%m%d-%H%M%S)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

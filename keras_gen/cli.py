@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import typer
 
@@ -279,13 +276,15 @@ def complete(
     if not hasattr(model, "complete"):
         raise ValueError(f"run must hold a model that completes images, not {model.name}.")
     images, labels, _ = _load_images(run, "test", data, data_dir, binarize, resize, image_shape)
-    images = model.check_images(images[:num_images], "data")
+    # Spread over the split, since some come sorted.
+    chosen = np.linspace(0, len(images) - 1, num_images).astype(int)
+    images = model.check_images(images[chosen], "data")
     mask = np.zeros(model.image_shape, bool)
     mask[: round(known * model.image_shape[0])] = True
     repeated = np.repeat(images, completions, axis=0)
     repeated_labels = None
     if model.num_classes is not None:
-        repeated_labels = np.repeat(labels[:num_images], completions)
+        repeated_labels = np.repeat(labels[chosen], completions)
     drawn = model.complete(
         repeated, mask, labels=repeated_labels, seed=seed, temperature=temperature
     ).reshape(len(images), completions, *model.image_shape)

@@ -12,12 +12,11 @@ from keras_gen.autoregressive.masked_dense import channel_mask, pointwise, seen_
 
 
 class StepWeights(NamedTuple):
-    """A layer's weights as its steps take them; the lists are by channel."""
+    """A layer's weights as its steps take them, by channel."""
 
-    left: tf.Tensor
-    current: list[tf.Tensor]
+    horizontal: list[tf.Tensor]
     output: list[tf.Tensor]
-    bias: list[tf.Tensor]
+    output_bias: list[tf.Tensor]
 
 
 def gate(x: tf.Tensor) -> tf.Tensor:
@@ -138,8 +137,8 @@ class GatedLayer(keras.layers.Layer):
         return tf.zeros([num, self.rows - 1, width, self.inputs])
 
     def empty_columns(self, num: tf.Tensor) -> tf.Tensor:
-        """The horizontal stack's cache left of the first column: `[num, left, inputs]`."""
-        return tf.zeros([num, self.left, self.inputs])
+        """The horizontal stack's cache left of the first column: `[num, left * inputs]`."""
+        return tf.zeros([num, self.left * self.inputs])
 
     def step_row(self, row, cache, biases):
         """Runs the vertical stack over one row.
@@ -151,7 +150,7 @@ class GatedLayer(keras.layers.Layer):
 
         Returns:
             The stack's output `[n, width, filters]`, what the row's horizontal stack adds before
-            its gates `[n, width, 2 filters]`, and the next cache.
+            its gates, channel after channel, `[n, width, 2 filters]`, and the next cache.
         """
         vertical_bias, horizontal_bias = (
             bias if bias.shape.rank == 1 else bias[:, None] for bias in biases
@@ -160,37 +159,41 @@ class GatedLayer(keras.layers.Layer):
         padded = tf.pad(rows, [[0, 0], [0, 0], [self.left, self.left], [0, 0]])
         vertical = tf.nn.conv2d(padded, self.vertical_kernel, 1, "VALID")[:, 0] + vertical_bias
         above = pointwise(vertical, self.to_horizontal_kernel) + horizontal_bias
+        if self.channels > 1:
+            # From (half, channel) to (channel, half), as `step` takes them.
+            width, group = above.shape[1], self.filters // self.channels
+            above = tf.reshape(above, [-1, width, 2, self.channels, group])
+            above = tf.reshape(tf.transpose(above, [0, 1, 3, 2, 4]), [-1, width, 2 * self.filters])
         return gate(vertical), above, rows[:, 1:]
 
     def step_weights(self) -> StepWeights:
-        """The weights of `step_left` and `step`, cut and ordered for them once."""
+        """The weights of `step`, cut and ordered for it once."""
         horizontal = tf.convert_to_tensor(self.horizontal_kernel)
         left = tf.reshape(horizontal[:-1], [self.left * self.inputs, -1])
-        content, openness = (
-            seen_by_channel(half, self.channels, strict=self.first)
-            for half in tf.split(horizontal[-1], 2, axis=-1)
-        )
+        halves = [
+            # What a channel's features get from the left, then from the channels that it sees.
+            zip(
+                tf.split(left_half, self.channels, axis=-1),
+                seen_by_channel(current_half, self.channels, strict=self.first),
+                strict=True,
+            )
+            for left_half, current_half in zip(
+                tf.split(left, 2, axis=-1), tf.split(horizontal[-1], 2, axis=-1), strict=True
+            )
+        ]
+        content, openness = ([tf.concat(parts, axis=0) for parts in half] for half in halves)
         return StepWeights(
-            left,
-            [tf.concat(halves, axis=-1) for halves in zip(content, openness, strict=True)],
+            [tf.concat(pair, axis=-1) for pair in zip(content, openness, strict=True)],
             seen_by_channel(tf.convert_to_tensor(self.output_kernel), self.channels),
             tf.split(tf.convert_to_tensor(self.output_bias), self.channels),
         )
 
-    def step_left(self, above, cache, weights: StepWeights) -> list[tf.Tensor]:
-        """What a pixel's gates get from above and from the left, by channel: `[n, 2 group]`."""
-        left = tf.reshape(cache, [-1, self.left * self.inputs])
-        base = above + tf.matmul(left, weights.left)
-        if self.channels == 1:
-            return [base]
-        halves = (tf.split(half, self.channels, axis=-1) for half in tf.split(base, 2, axis=-1))
-        return [tf.concat(pair, axis=-1) for pair in zip(*halves, strict=True)]
-
-    def step(self, base, seen: list[tf.Tensor], gated: list[tf.Tensor], weights: StepWeights):
+    def step(self, above, left, seen: list[tf.Tensor], gated: list[tf.Tensor], weights):
         """Runs the horizontal stack for the next channel of one pixel.
 
         Args:
-            base: the channel's, from `step_left`.
+            above: the channel's part of what `step_row` gave for the pixel, `[n, 2 group]`.
+            left: the pixels to the left, from `empty_columns` or `next_columns`.
             seen: the layer's inputs for the channels that this one sees, each `[n, group]`.
             gated: what earlier calls for the pixel left here; this one adds to it.
             weights: from `step_weights`.
@@ -199,13 +202,11 @@ class GatedLayer(keras.layers.Layer):
             The channel's output, `[n, filters / channels]`.
         """
         channel = len(gated)
-        if seen:
-            base = base + tf.matmul(joined(seen), weights.current[channel])
-        gated.append(gate(base))
-        output = tf.matmul(joined(gated), weights.output[channel]) + weights.bias[channel]
+        kernel, output_kernel, output_bias = (by_channel[channel] for by_channel in weights)
+        gated.append(gate(tf.matmul(joined([left, *seen]), kernel) + above))
+        output = tf.matmul(joined(gated), output_kernel) + output_bias
         return output if self.first else output + seen[channel]
 
-    def next_columns(self, cache, pixel):
-        """The horizontal stack's cache `[n, left, inputs]` after a pixel's inputs."""
-        pixel = joined(pixel)[:, None]
-        return pixel if self.left == 1 else tf.concat([cache[:, 1:], pixel], axis=1)
+    def next_columns(self, left, pixel: list[tf.Tensor]) -> tf.Tensor:
+        """The horizontal stack's cache, after a pixel's inputs by channel."""
+        return joined([left[:, self.inputs :], *pixel] if self.left > 1 else pixel)

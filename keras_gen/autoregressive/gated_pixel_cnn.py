@@ -145,35 +145,39 @@ class GatedPixelCNN(ExplicitImageModel):
                 next_cache.append(rows)
             features = tf.transpose(tf.concat(contributions, axis=-1), [1, 0, 2])
             row_noise = self.likelihood.noise(noise, (width, channels), step=row)
-            return features, tf.transpose(row_noise, [1, 0, 2, 3]), next_cache
+            row_noise = tf.reshape(
+                row_noise, [-1, width, channels * row_noise.shape[-1]]
+            )  # channel after channel
+            return features, tf.transpose(row_noise, [1, 0, 2]), next_cache
 
-        def step(above, pixel_noise, known, cache):
-            above = tf.split(above, len(layers), axis=-1)
-            bases = [
-                layer.step_left(*inputs)
-                for layer, *inputs in zip(layers, above, cache, weights, strict=True)
-            ]
+        def step(above, pixel_noise, known, left):
+            # By layer and channel.
+            above = tf.split(above, len(layers) * channels, axis=-1)
+            pixel_noise = tf.split(pixel_noise, channels, axis=-1)
             # By layer, a group of features a channel: what goes in, and what its gates let out.
             inputs, gated = [[] for _ in range(len(layers) + 1)], [[] for _ in layers]
             hidden, values = [], []
             for channel in range(channels):
                 for i, layer in enumerate(layers):
-                    base = bases[i][channel]
-                    inputs[i + 1].append(layer.step(base, inputs[i], gated[i], weights[i]))
+                    from_above = above[i * channels + channel]
+                    output = layer.step(from_above, left[i], inputs[i], gated[i], weights[i])
+                    inputs[i + 1].append(output)
                 features = tf.nn.relu(joined(inputs[-1]))
                 hidden.append(self.head[0].step(features, head_weights[0][channel]))
                 features = tf.nn.relu(joined(hidden))
                 parameters = self.head[1].step(features, head_weights[1][channel])
-                value = self.likelihood.draw(parameters, pixel_noise[:, channel], temperature)
+                value = self.likelihood.draw(parameters, pixel_noise[channel], temperature)
+                value = tf.expand_dims(value, -1)
                 if known is not None:
-                    value = tf.where(known.mask[:, channel], known.images[:, channel], value)
+                    here = slice(channel, channel + 1)
+                    value = tf.where(known.mask[:, here], known.images[:, here], value)
                 values.append(value)
-                inputs[0].append(self.to_unit(value, "float32")[:, None])
-            next_cache = [
+                inputs[0].append(self.to_unit(value, "float32"))
+            next_left = [
                 layer.next_columns(*columns)
-                for layer, *columns in zip(layers, cache, inputs[:-1], strict=True)
+                for layer, *columns in zip(layers, left, inputs[:-1], strict=True)
             ]
-            return tf.stack(values, axis=-1), next_cache
+            return joined(values), next_left
 
         return raster_scan(num, self.image_shape, begin, begin_row, step, given)
 

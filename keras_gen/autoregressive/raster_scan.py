@@ -50,18 +50,25 @@ def raster_scan(
         # Pixels leave by an array that is only written: other forms do not convert to ONNX.
         pixels = tf.TensorArray(tf.uint8, width, element_shape=[None, channels])
 
+        if given is not None:
+            given_images, given_mask = (
+                tf.transpose(tf.gather(part, row, axis=1), [1, 0, 2]) for part in given
+            )
+
         def draw_pixel(column, column_cache, pixels):
             known = None
             if given is not None:
-                known = Given(given.images[:, row, column], given.mask[:, row, column])
-            pixel, column_cache = step(features[column], noise[column], known, column_cache)
+                known = Given(tf.gather(given_images, column), tf.gather(given_mask, column))
+            # A gather is one operation in every runtime; a slice at a moving place is several.
+            pixel, column_cache = step(
+                tf.gather(features, column), tf.gather(noise, column), known, column_cache
+            )
             return column + 1, column_cache, pixels.write(column, pixel)
 
         _, _, pixels = tf.while_loop(
             lambda column, *_: column < width,
             draw_pixel,
             (tf.constant(0), empty_column_cache, pixels),
-            maximum_iterations=width,
             parallel_iterations=1,
         )
         finished = tf.ensure_shape(tf.transpose(pixels.stack(), [1, 0, 2]), [None, width, channels])
@@ -73,7 +80,6 @@ def raster_scan(
         lambda row, *_: row < height,
         draw_row,
         (tf.constant(0), nothing_above, empty_row_cache, rows),
-        maximum_iterations=height,
         parallel_iterations=1,
     )
     return tf.ensure_shape(tf.transpose(rows.stack(), [1, 0, 2, 3]), [None, *image_shape])
