@@ -197,8 +197,6 @@ def evaluate(
     image_shape: Shape = None,
 ) -> None:
     """Print a model's scores on held-out data: nats and bits per dimension, or statistics."""
-    import numpy as np
-
     from keras_gen import metrics, runs
 
     model = runs.load_model(run)
@@ -211,17 +209,9 @@ def evaluate(
         unit = "bits per dimension" if "bits_per_dim" in name else "nats"
         typer.echo(f"{name}: {value:.4f} {unit}")
     if hasattr(model, "importance_weighted_bound"):
-        bounds = []
-        for begin in range(0, len(images), batch_size):
-            part = slice(begin, begin + batch_size)
-            bounds.append(
-                model.importance_weighted_bound(
-                    images[part],
-                    None if labels is None else labels[part],
-                    num_samples=num_samples,
-                )
-            )
-        bound = -np.concatenate(bounds).mean()
+        bound = -model.importance_weighted_bound(
+            images, labels, num_samples=num_samples, batch_size=batch_size
+        ).mean()
         typer.echo(f"negative bound of {num_samples} samples: {bound:.4f} nats")
         typer.echo(f"  {model.bits_per_dim(bound):.4f} bits per dimension")
     if not hasattr(model, "log_prob"):

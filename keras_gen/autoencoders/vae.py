@@ -269,7 +269,12 @@ class VAE(LatentImageModel):
         return self.run("reconstruct", x, self.check_labels(labels, len(x)))
 
     def importance_weighted_bound(
-        self, x: Any, labels: Any = None, num_samples: int = 64, seed: int | None = 0
+        self,
+        x: Any,
+        labels: Any = None,
+        num_samples: int = 64,
+        seed: int | None = 0,
+        batch_size: int = 256,
     ) -> np.ndarray:
         """A lower bound of each image's log-probability, tighter with more samples.
 
@@ -278,6 +283,7 @@ class VAE(LatentImageModel):
             labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
             num_samples: of the posterior, for each image; 1 estimates the evidence lower bound.
             seed: of the samples; `None` draws one.
+            batch_size: images at a time; the result does not depend on it.
 
         Returns:
             float32 `[n]`, in nats; its expectation lies under the log-probability.
@@ -292,8 +298,19 @@ class VAE(LatentImageModel):
         """
         x = self.check_images(x)
         num_samples = np.int32(checks.positive("num_samples", num_samples))
+        labels = self.check_labels(labels, len(x))
         seeds = random.spread(self.check_seed(seed), len(x))
-        return self.run("bound", x, seeds, num_samples, self.check_labels(labels, len(x)))
+        parts = [
+            slice(begin, begin + batch_size)
+            for begin in range(0, len(x), checks.positive("batch_size", batch_size))
+        ]
+        bounds = [
+            self.run(
+                "bound", x[part], seeds[part], num_samples, None if labels is None else labels[part]
+            )
+            for part in parts
+        ]
+        return np.concatenate(bounds)
 
     # ---- signatures and config -------------------------------------------------------------------
 

@@ -47,6 +47,8 @@ class EpochCheckpoint(keras.callbacks.Callback):
         self.folder = Path(folder)
 
     def on_train_begin(self, logs=None):
+        for unfinished in self.folder.glob(".*.part.keras"):  # of a run that was killed
+            unfinished.unlink()
         if latest_checkpoint(self.folder) is None:
             self.save(0)
 

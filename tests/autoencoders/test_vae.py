@@ -97,6 +97,14 @@ def test_the_bound_of_the_exact_posterior_is_the_likelihood(images):
     np.testing.assert_allclose(bound, exact_log_prob(model, images), atol=2e-2)
 
 
+def test_the_bound_does_not_depend_on_the_batch_size(factor_analysis, images):
+    bounds = [
+        factor_analysis.importance_weighted_bound(images, num_samples=3, batch_size=size)
+        for size in (10, 64)
+    ]
+    np.testing.assert_allclose(*bounds, rtol=1e-5)
+
+
 def test_kl_and_beta(factor_analysis, images):
     x = tf.constant(images)
     terms = factor_analysis.objective(x, None, False)
