@@ -39,8 +39,8 @@ class Deadline(keras.callbacks.Callback):
 
 
 MODELS = {
-    "gated_pixel_cnn": (keras_gen.GatedPixelCNN, {"filters": 32, "num_blocks": 6}, 2e-3),
-    "vae": (keras_gen.VAE, {}, 1e-3),
+    "gated_pixel_cnn": (keras_gen.GatedPixelCNN, {"filters": 32, "num_blocks": 6}, 3e-3),
+    "vae": (keras_gen.VAE, {}, 2e-3),
 }
 
 

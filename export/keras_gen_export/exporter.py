@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -68,7 +69,8 @@ def export(
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
         for folder in made:
-            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # somebody else put something there
+                folder.rmdir()
         if isinstance(error, OSError) or "No space left" in str(error):
             reason = getattr(error, "strerror", None) or "No space left on device"
             raise ValueError(
@@ -81,7 +83,7 @@ def export(
 
 
 def _make_parents(target: Path) -> list[Path]:
-    """Makes the folders above the target, and gives those made, outermost first."""
+    """Makes the folders above the target, and gives those made, innermost first."""
     missing = [folder for folder in target.absolute().parents if not folder.exists()]
     try:
         target.absolute().parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +91,7 @@ def _make_parents(target: Path) -> list[Path]:
         raise ValueError(
             f"filepath must be a place that can be written, received {target}: {error.strerror}."
         ) from error
-    return missing[::-1]
+    return missing
 
 
 def _manifest(model: Any, signatures: dict[str, Any], folder: Path, format: str) -> dict[str, Any]:
