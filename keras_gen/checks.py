@@ -100,6 +100,17 @@ def odd(name: str, value: Any, minimum: int) -> int:
     return value
 
 
+def in_graph(name: str, value: Any, limit: int) -> Any:
+    """A tensor of integers in `[0, limit)`, checked where and when the graph runs."""
+    import tensorflow as tf
+
+    in_range = tf.reduce_all((value >= 0) & (value < limit))
+    message = f"{name} must be in [0, {limit - 1}], received values from"
+    received = [message, tf.reduce_min(value), "to", tf.reduce_max(value)]
+    with tf.control_dependencies([tf.debugging.Assert(in_range, received)]):
+        return tf.identity(value)
+
+
 def mask(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     """A bool array of a batch's shape, or of one example's, which then serves for all."""
     value = np.asarray(value)

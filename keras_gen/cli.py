@@ -33,6 +33,18 @@ Shape = Annotated[
 ]
 
 
+# Options of a constructor that `--set` has no part in.
+_NOT_SET = (
+    "adversarial_loss",
+    "decoder",
+    "encoder",
+    "levels",
+    "likelihood",
+    "num_classes",
+    "seed",
+)
+
+
 def model_classes() -> dict[str, type]:
     """The models by the names that the command knows them by."""
     import keras_gen
@@ -75,7 +87,7 @@ def _model_class(name: str) -> type:
 
 
 def _data_arguments(
-    name: str, batch_size: int, data_dir, binarize, resize, image_shape
+    name: str | None, batch_size: int, data_dir, binarize, resize, image_shape
 ) -> dict[str, Any]:
     return {
         "name": name,
@@ -97,8 +109,12 @@ def _load_images(run: Path, split: str, data, data_dir, binarize, resize, image_
         seed = 0
     else:
         configuration = runs.read_configuration(run if run.is_dir() else run.parent)
-        arguments, seed = dict(configuration.data), configuration.seed
+        given = _data_arguments(data, 1, data_dir, binarize, resize, image_shape)
+        given = {name: value for name, value in given.items() if value is not None}
+        arguments, seed = configuration.data | given, configuration.seed
     arguments.pop("batch_size")
+    if arguments["binarize"] == "dynamic":
+        arguments["binarize"] = "fixed"  # to measure on, images must not change
     return datasets.load_arrays(split=split, seed=seed, **arguments)
 
 
@@ -116,9 +132,9 @@ def models() -> None:
     for name, model_class in model_classes().items():
         typer.echo(f"{name}: {inspect.getdoc(model_class).splitlines()[0]}")
         for option, parameter in inspect.signature(model_class).parameters.items():
-            if parameter.default is not parameter.empty:
-                value = getattr(parameter.default, "__name__", repr(parameter.default))
-                typer.echo(f"    {option}={value}")
+            # What `--set` can give: the rest comes from the data, or is for Python.
+            if option not in _NOT_SET and parameter.default is not parameter.empty:
+                typer.echo(f"    {option}={parameter.default!r}")
 
 
 @app.command()

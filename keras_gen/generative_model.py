@@ -146,7 +146,9 @@ class GenerativeModel(keras.Model):
 
     def unpack(self, data) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Splits a batch, `x` or `(x, labels)`, as this model takes it."""
-        x, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        x, labels, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        if sample_weight is not None:
+            raise ValueError("sample_weight must be None: examples count alike.")
         if self.num_classes is None:
             return x, None
         if labels is None:
@@ -154,7 +156,11 @@ class GenerativeModel(keras.Model):
                 f"labels are missing: {type(self).__name__} has num_classes={self.num_classes}, "
                 "so a batch must be (x, labels)."
             )
-        return x, tf.cast(labels, tf.int32)
+        checks.shaped("labels", labels, (None,))
+        if labels.dtype.is_floating:
+            raise ValueError(f"labels must be integers, received dtype {labels.dtype.name}.")
+        labels = tf.cast(labels, tf.int32)
+        return x, checks.in_graph("labels", labels, self.num_classes)
 
     def descend(
         self,
@@ -254,8 +260,11 @@ class GenerativeModel(keras.Model):
         """
         if name not in self._graphs:
             signature = self.signatures()[name]
-            self._graphs[name] = tf.function(signature.function, autograph=False)
-        inputs = [None if value is None else tf.convert_to_tensor(value) for value in inputs]
+            # One graph for any batch: a sampler takes seconds to trace.
+            self._graphs[name] = tf.function(
+                signature.positional, input_signature=signature.tensor_specs(), autograph=False
+            )
+        inputs = [tf.convert_to_tensor(value) for value in inputs if value is not None]
         return next(iter(self._graphs[name](*inputs).values())).numpy()
 
     def export(
@@ -288,9 +297,11 @@ class GenerativeModel(keras.Model):
 
     def in_float32(self) -> GenerativeModel:
         """This model, or a copy that computes in float32 where this one computes in less."""
-        if self.compute_dtype == "float32":
+        config = self.get_config()
+        in_float32 = _with_float32(config)
+        if in_float32 == config:
             return self
-        twin = type(self).from_config(self.get_config() | {"dtype": "float32"})
+        twin = type(self).from_config(in_float32)
         twin.set_weights(self.get_weights())
         return twin
 
@@ -300,7 +311,7 @@ class GenerativeModel(keras.Model):
         """Gives the seed, or a new one for `None`."""
         if seed is None:
             return int(np.random.randint(2**31))
-        return checks.integer("seed", seed)
+        return checks.in_range("seed", seed, -(2**63), 2**63 - 1)
 
     def check_labels(self, labels: Any, num: int) -> np.ndarray | None:
         """Gives int32 `[num]` labels, or `None` for an unconditional model."""
@@ -341,3 +352,14 @@ class GenerativeModel(keras.Model):
                 for name, value in config.items()
             }
         )
+
+
+def _with_float32(config: Any) -> Any:
+    """A configuration whose mixed policies, nested ones too, are replaced by float32."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "DTypePolicy":
+            return config | {"config": {"name": "float32"}}
+        return {name: _with_float32(value) for name, value in config.items()}
+    if isinstance(config, list):
+        return [_with_float32(value) for value in config]
+    return config

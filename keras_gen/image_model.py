@@ -49,11 +49,28 @@ class ImageModel(GenerativeModel):
             raise ValueError(
                 f"x must be integers in [0, {self.levels}), received dtype {x.dtype.name}."
             )
+        if self.levels <= x.dtype.max:
+            x = tf.cast(checks.in_graph("x", tf.cast(x, tf.int32), self.levels), x.dtype)
         return x, labels
+
+    def fit(self, x=None, y=None, **kwargs):
+        self._check_data(x)
+        return super().fit(x, y, **kwargs)
+
+    def evaluate(self, x=None, y=None, **kwargs):
+        self._check_data(x)
+        return super().evaluate(x, y, **kwargs)
+
+    def _check_data(self, x: Any) -> None:
+        # Arrays are seen before training begins; other data, batch by batch in the graph.
+        if isinstance(x, np.ndarray):
+            self.check_images(x)
 
     def to_unit(self, x: tf.Tensor, dtype: Any = None) -> tf.Tensor:
         """Scales stored values to [-1, 1]."""
-        return tf.cast(x, dtype or self.compute_dtype) * (2.0 / (self.levels - 1)) - 1.0
+        # In float32: half precision would merge levels.
+        unit = tf.cast(x, tf.float32) * (2.0 / (self.levels - 1)) - 1.0
+        return tf.cast(unit, dtype or self.compute_dtype)
 
     def to_stored(self, y: tf.Tensor) -> tf.Tensor:
         """Scales [-1, 1] back to stored values, rounded and clipped: uint8."""

@@ -118,10 +118,14 @@ def great_circle(start: np.ndarray, end: np.ndarray, shares: np.ndarray) -> np.n
 
     Gaussian vectors lie near a sphere; a straight line between two would leave it.
     """
-    unit_start, unit_end = (v / np.linalg.norm(v, axis=-1, keepdims=True) for v in (start, end))
-    cosine = np.clip(np.sum(unit_start * unit_end, axis=-1), -1.0, 1.0)
-    angle = np.maximum(np.arccos(cosine), 1e-6)[:, None]
-    from_start = np.sin((1.0 - shares) * angle) / np.sin(angle)
-    from_end = np.sin(shares * angle) / np.sin(angle)
+    norms = np.linalg.norm(start, axis=-1) * np.linalg.norm(end, axis=-1)
+    cosine = np.sum(start * end, axis=-1, dtype=np.float64) / np.maximum(norms, 1e-12)
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))[:, None]
+    sine = np.sin(angle)
+    # Through the origin, or between vectors of one direction, no circle is the greatest.
+    straight = (sine < 1e-4) | (norms < 1e-12)[:, None]
+    sine = np.where(straight, 1.0, sine)
+    from_start = np.where(straight, 1.0 - shares, np.sin((1.0 - shares) * angle) / sine)
+    from_end = np.where(straight, shares, np.sin(shares * angle) / sine)
     points = from_start[..., None] * start[:, None] + from_end[..., None] * end[:, None]
     return points.astype(np.float32)

@@ -79,6 +79,7 @@ def start(
     # All that may fail for a bad argument comes before anything is written.
     keras.utils.set_random_seed(configuration.seed)
     train, description = _load(configuration, first_epoch=0)
+    validation, _ = _load(configuration, split="validation")
     model = _build(configuration, model_class, description)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +89,7 @@ def start(
         raise ValueError(
             f"run must be a place that can be written, received {folder}: {error.strerror}."
         ) from error
-    return _fit(folder, configuration, model, train, description, first_epoch=0)
+    return _fit(folder, configuration, model, train, validation, description, first_epoch=0)
 
 
 def resume(folder: Any, model_classes: dict[str, type[GenerativeModel]]) -> GenerativeModel:
@@ -113,12 +114,13 @@ def resume(folder: Any, model_classes: dict[str, type[GenerativeModel]]) -> Gene
     path, first_epoch = checkpoint or (None, 0)
     keras.utils.set_random_seed(configuration.seed)
     train, description = _load(configuration, first_epoch)
+    validation, _ = _load(configuration, split="validation")
     if path is None:
         model = _build(configuration, model_classes[configuration.model], description)
     else:
         model = keras.models.load_model(path)
     _trim_history(folder / HISTORY, first_epoch)
-    return _fit(folder, configuration, model, train, description, first_epoch)
+    return _fit(folder, configuration, model, train, validation, description, first_epoch)
 
 
 def read_configuration(folder: Path) -> Configuration:
@@ -178,9 +180,18 @@ def _build(
             f"set must name options of {configuration.model}, which are {', '.join(names)}, "
             f"received {', '.join(sorted(unknown))}."
         )
-    model = model_class(**options, **configuration.options)
+    try:
+        model = model_class(**options, **configuration.options)
+    except TypeError as error:
+        raise ValueError(f"set must give values of the right kind: {error}.") from error
 
-    steps = configuration.epochs * _steps_per_epoch(configuration, description)
+    steps_per_epoch = _steps_per_epoch(configuration, description)
+    if steps_per_epoch % configuration.steps_per_execution:
+        raise ValueError(
+            f"steps_per_execution must divide the {steps_per_epoch} steps of an epoch, received "
+            f"{configuration.steps_per_execution}."
+        )
+    steps = configuration.epochs * steps_per_epoch
 
     def optimizer() -> keras.optimizers.Optimizer:
         arguments = model_class.default_optimizer | configuration.optimizer
@@ -208,10 +219,17 @@ def _fit(
     configuration: Configuration,
     model: GenerativeModel,
     train: Any,
+    validation: Any,
     description: data.Description,
     first_epoch: int,
 ) -> GenerativeModel:
-    validation, _ = _load(configuration, split="validation")
+    callbacks = [
+        keras.callbacks.CSVLogger(str(folder / HISTORY), append=first_epoch > 0),
+        keras.callbacks.TensorBoard(str(folder / LOGS), write_graph=False),
+        EpochCheckpoint(folder),
+    ]
+    if description.image_shape[-1] in (1, 3):  # what a picture can show
+        callbacks.append(SampleGrid(folder / LOGS / "samples"))
     model.fit(
         train,
         epochs=configuration.epochs,
@@ -220,12 +238,7 @@ def _fit(
         validation_data=validation,
         shuffle=False,  # the dataset does it
         verbose=1 if sys.stdout.isatty() else 2,  # the progress bar, or a line an epoch
-        callbacks=[
-            keras.callbacks.CSVLogger(str(folder / HISTORY), append=first_epoch > 0),
-            keras.callbacks.TensorBoard(str(folder / LOGS), write_graph=False),
-            SampleGrid(folder / LOGS / "samples"),
-            EpochCheckpoint(folder),
-        ],
+        callbacks=callbacks,
     )
     beside = folder / ".model.part.keras"
     model.save(beside)
@@ -250,5 +263,7 @@ def _trim_history(path: Path, epochs: int) -> None:
 
 
 def _versions() -> dict[str, str]:
-    packages = ("keras-gen", "tensorflow", "keras", "tensorflow-probability", "numpy")
-    return {name: importlib.metadata.version(name) for name in packages}
+    packages = ("tensorflow", "keras", "tensorflow_probability", "numpy")
+    # Asked of the modules: a distribution may go by another name, such as tensorflow-cpu.
+    versions = {name: importlib.import_module(name).__version__ for name in packages}
+    return {"keras-gen": importlib.metadata.version("keras-gen")} | versions

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import tensorflow as tf
+
 
 @dataclasses.dataclass(frozen=True)
 class Input:
@@ -62,3 +64,14 @@ class Signature:
     function: Callable[..., dict[str, Any]]
     inputs: dict[str, Input]
     outputs: dict[str, Output]
+
+    def positional(self, *inputs: Any) -> dict[str, Any]:
+        """Calls the function with its inputs in their order."""
+        return self.function(**dict(zip(self.inputs, inputs, strict=True)))
+
+    def tensor_specs(self) -> list[tf.TensorSpec]:
+        """The inputs as TensorFlow describes them."""
+        return [
+            tf.TensorSpec(value.shape, value.dtype, name=name)
+            for name, value in self.inputs.items()
+        ]

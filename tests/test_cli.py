@@ -134,6 +134,8 @@ def test_models_lists_options(capsys):
         (["vae", "--set", "depth"], "set must be NAME=VALUE"),
         (["vae", "--set", "latent_dim=0"], "latent_dim must be at least 1, received 0"),
         (["vae", "--resize", "8x8"], "resize must be whole numbers with commas between"),
+        (["vae", "--set", "filters=32"], "set must give values of the right kind"),
+        (["vae", "--steps-per-execution", "4"], "steps_per_execution must divide the 23 steps"),
         (["vae", "--schedule", "linear"], "schedule must be constant or cosine"),
     ],
     ids=lambda value: str(value)[:30],

@@ -304,6 +304,13 @@ def test_bad_data_is_refused(entry):
         model.fit(images.astype(np.float32), labels, verbose=0)
     with pytest.raises(ValueError, match="x must have shape"):
         model.fit(images[:, :-1], labels, verbose=0)
+    with pytest.raises(ValueError, match=r"x must be in \[0, \d+\], received .* to 200"):
+        model.fit(np.full_like(images, 200), labels, verbose=0)
+    # What comes batch by batch is seen when it comes.
+    wrong = np.full_like(images, 200)
+    dataset = tf.data.Dataset.from_tensors(wrong if labels is None else (wrong, labels))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="x must be in"):
+        model.evaluate(dataset, verbose=0)
     with pytest.raises(ValueError, match="loss must not be given"):
         model.compile(loss="mse")
 

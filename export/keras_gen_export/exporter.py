@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
+import importlib
 import json
 import os
 import shutil
@@ -95,7 +95,7 @@ def _make_parents(target: Path) -> list[Path]:
 
 
 def _manifest(model: Any, signatures: dict[str, Any], folder: Path, format: str) -> dict[str, Any]:
-    packages = ["keras-gen", "tensorflow", "keras", "tensorflow-probability"]
+    packages = ["tensorflow", "keras", "tensorflow_probability"]
     if format == "onnx":
         packages += ["tf2onnx", "onnx", "onnxruntime"]
     return {
@@ -107,7 +107,8 @@ def _manifest(model: Any, signatures: dict[str, Any], folder: Path, format: str)
             "config": json.loads(json.dumps(model.get_config())),
         },
         "signatures": manifests.describe(signatures),
-        "versions": {name: importlib.metadata.version(name) for name in packages},
+        # Asked of the modules: a distribution may go by another name, such as tensorflow-cpu.
+        "versions": {name: importlib.import_module(name).__version__ for name in packages},
         "files": manifests.checksums(folder),
     }
 

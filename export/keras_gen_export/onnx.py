@@ -10,7 +10,6 @@ import onnx
 import tensorflow as tf
 
 from keras_gen_export.logs import quiet
-from keras_gen_export.saved_model import positional, tensor_specs
 
 OPSET = 18  # The first with bitwise operations, the last that tf2onnx writes.
 
@@ -29,9 +28,9 @@ def convert(signature: Any) -> onnx.ModelProto:
     """
     import tf2onnx
 
-    specs = tensor_specs(signature)
+    specs = signature.tensor_specs()
     with tf.device("/cpu:0"), quiet("tf2onnx"):
-        function = tf.function(positional(signature), input_signature=specs, autograph=False)
+        function = tf.function(signature.positional, input_signature=specs, autograph=False)
         proto, _ = tf2onnx.convert.from_function(function, specs, opset=OPSET)
     check(proto)
     return proto

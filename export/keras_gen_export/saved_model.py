@@ -13,23 +13,6 @@ import tensorflow as tf
 from keras_gen_export.logs import quiet
 
 
-def tensor_specs(signature: Any) -> list[tf.TensorSpec]:
-    """A signature's inputs as TensorFlow describes them."""
-    return [
-        tf.TensorSpec(value.shape, value.dtype, name=name)
-        for name, value in signature.inputs.items()
-    ]
-
-
-def positional(signature: Any) -> Callable:
-    """A signature's function, with its inputs in their order."""
-
-    def function(*inputs):
-        return signature.function(**dict(zip(signature.inputs, inputs, strict=True)))
-
-    return function
-
-
 def write(model: keras.Model, signatures: dict[str, Any], folder: Path) -> None:
     """Writes all signatures into `folder`; the first also becomes "serving_default"."""
     archive = keras.export.ExportArchive()
@@ -37,7 +20,7 @@ def write(model: keras.Model, signatures: dict[str, Any], folder: Path) -> None:
     # On the CPU, so that no operation of another device lands in the graph.
     with tf.device("/cpu:0"):
         for name, signature in signatures.items():
-            archive.add_endpoint(name, positional(signature), tensor_specs(signature))
+            archive.add_endpoint(name, signature.positional, signature.tensor_specs())
         archive.write_out(str(folder), verbose=False)
 
 

@@ -32,7 +32,8 @@ class GAN(LatentImageModel):
     Args:
         image_shape: (height, width, channels).
         latent_dim: length of the latent vector.
-        adversarial_loss: a function of `keras_gen.adversarial.losses`, or one like them.
+        adversarial_loss: a function of `keras_gen.adversarial.losses`, or one like them: its
+            generator's loss must depend on generated examples alone.
         discriminator_steps: steps of the discriminator for one of the generator, each on the same
             real batch and on images from new noise.
         **kwargs: of `LatentImageModel`.
@@ -53,6 +54,8 @@ class GAN(LatentImageModel):
         **kwargs: Any,
     ):
         super().__init__(image_shape, latent_dim=latent_dim, **kwargs)
+        if not callable(adversarial_loss):
+            raise ValueError(f"adversarial_loss must be a function, received {adversarial_loss!r}.")
         self.adversarial_loss = adversarial_loss
         self.discriminator_steps = checks.positive("discriminator_steps", discriminator_steps)
 
@@ -89,7 +92,8 @@ class GAN(LatentImageModel):
                 "an optimizer keeps slots for the weights of one player."
             )
         super().compile(optimizer=generator_optimizer, **kwargs)
-        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+        scaled = keras.optimizers.LossScaleOptimizer
+        if isinstance(self.optimizer, scaled) and not isinstance(discriminator_optimizer, scaled):
             discriminator_optimizer = keras.optimizers.LossScaleOptimizer(discriminator_optimizer)
         self.discriminator_optimizer = discriminator_optimizer
         self.generator_optimizer.build(self.generator.trainable_variables)
@@ -167,8 +171,9 @@ class GAN(LatentImageModel):
         def of_generator():
             fakes = self.fakes(x, labels, training=True)
             fake_logits = self.discriminate(fakes, labels, training=True)
-            # Of the game's two losses, only the generator's is asked for, and it does not see x.
-            _, generator_loss = self.adversarial_loss(fake_logits, fake_logits)
+            # The generator's loss must not see real examples; one that does shows as NaN.
+            unseen = tf.fill(tf.shape(fake_logits), float("nan"))
+            _, generator_loss = self.adversarial_loss(unseen, fake_logits)
             return {"loss": generator_loss}
 
         generator_loss = self.descend(

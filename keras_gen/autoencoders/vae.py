@@ -19,7 +19,7 @@ import tensorflow_probability as tfp
 from keras_gen import checks, random
 from keras_gen.latent_model import LatentImageModel
 from keras_gen.layers.labels import with_labels
-from keras_gen.likelihoods import Likelihood, default_likelihood
+from keras_gen.likelihoods import Likelihood, likelihood_of
 from keras_gen.random import Noise
 from keras_gen.signature import NUMBER, Input, Signature
 
@@ -94,7 +94,7 @@ class VAE(LatentImageModel):
         if beta < 0:
             raise ValueError(f"beta must be at least 0, received {beta}.")
         self.beta = beta
-        self.likelihood = likelihood or default_likelihood(self.levels)
+        self.likelihood = likelihood_of(self.levels, likelihood)
         self._passed = {"encoder": encoder is not None, "decoder": decoder is not None}
         self.encoder = encoder or self._build_encoder()
         self.decoder = decoder or self._build_decoder()
@@ -162,6 +162,12 @@ class VAE(LatentImageModel):
             ],
             name="decoder",
         )
+
+    @property
+    def sample_output(self):
+        return self.likelihood.draw_output
+
+    decode_output = sample_output
 
     # ---- distributions ---------------------------------------------------------------------------
 

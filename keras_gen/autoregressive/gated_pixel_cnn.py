@@ -19,9 +19,9 @@ from keras_gen.autoregressive.gated_layer import GatedLayer, joined
 from keras_gen.autoregressive.masked_dense import MaskedDense
 from keras_gen.autoregressive.raster_scan import Given, raster_scan
 from keras_gen.image_model import ExplicitImageModel
-from keras_gen.likelihoods import Likelihood, default_likelihood
+from keras_gen.likelihoods import Likelihood, likelihood_of
 from keras_gen.random import Noise
-from keras_gen.signature import DECISION, Input, Signature
+from keras_gen.signature import Input, Signature
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -77,7 +77,7 @@ class GatedPixelCNN(ExplicitImageModel):
         self.kernel_size = checks.odd("kernel_size", kernel_size, 3)
         self.first_kernel_size = checks.odd("first_kernel_size", first_kernel_size, 3)
         self.head_filters = checks.multiple_of("head_filters", head_filters or filters, channels)
-        self.likelihood = likelihood or default_likelihood(self.levels)
+        self.likelihood = likelihood_of(self.levels, likelihood)
 
         def gated_layer(size, first, name):
             return GatedLayer(
@@ -99,6 +99,10 @@ class GatedPixelCNN(ExplicitImageModel):
             for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes))
         ]
         self.built = True
+
+    @property
+    def sample_output(self):
+        return self.likelihood.draw_output
 
     # ---- objective and sampling ------------------------------------------------------------------
 
@@ -230,4 +234,4 @@ class GatedPixelCNN(ExplicitImageModel):
             "images": self.image_input(),
             "mask": Input((None, *self.image_shape), "bool"),
         } | base["sample"].inputs
-        return base | {"complete": Signature(complete, inputs, {"samples": DECISION})}
+        return base | {"complete": Signature(complete, inputs, {"samples": self.sample_output})}

@@ -54,13 +54,30 @@ def load_arrays(
     image_shape: Sequence[int] | None = None,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray | None, Description]:
-    """Loads a split as arrays; the arguments are those of `load`.
+    """Loads a split as arrays; the arguments and errors are those of `load`.
 
     Returns:
         Images uint8 `[n, height, width, channels]`, labels int32 `[n]` or `None`, and their
         description. With `binarize="dynamic"`, the training images come as they are, to be
         binarised anew each epoch; those of the other splits come binarised.
     """
+    images, labels, description, _ = _load_arrays(
+        name, split, data_dir, binarize, resize, image_shape, seed
+    )
+    return images, labels, description
+
+
+def _load_arrays(
+    name: str,
+    split: str,
+    data_dir: str | Path | None,
+    binarize: str | None,
+    resize: Sequence[int] | None,
+    image_shape: Sequence[int] | None,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray | None, Description, int]:
+    """What `load_arrays` gives, and the levels of the data before it was binarised."""
+    checks.in_range("seed", seed, 0, 2**31 - 1)
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, received {split!r}.")
     if binarize not in (None, "fixed", "dynamic"):
@@ -69,10 +86,15 @@ def load_arrays(
     images, labels = source.images[split], source.labels[split]
     if resize is not None and images.shape[1:3] != tuple(resize):
         images = resized(images, resize)
+    if not len(images):
+        raise ValueError(f"data must have images in every split, {name} has none in {split}.")
     levels = source.levels
     if binarize is not None:
         if not (binarize == "dynamic" and split == "train"):
-            rng = np.random.default_rng([seed, SPLITS.index(split)])
+            # Held-out images are the same for every seed, so that scores compare.
+            rng = np.random.default_rng(
+                [seed if split == "train" else _SPLIT_SEED, SPLITS.index(split)]
+            )
             images = (rng.random(images.shape) * (levels - 1) < images).astype(np.uint8)
         levels = 2
     description = Description(
@@ -83,7 +105,7 @@ def load_arrays(
         num_classes=source.num_classes,
         counts={key: len(x) for key, x in source.images.items()},
     )
-    return images, labels, description
+    return images, labels, description, source.levels
 
 
 def load(
@@ -116,7 +138,7 @@ def load(
         resize: (height, width); required where pictures differ in size.
         image_shape: (height, width, channels) of an `.npz` file's flat or bit-packed rows.
         shuffle: whether the order changes each epoch; `None` does so for "train" alone.
-        seed: of the order and of the binarisation.
+        seed: of the order and of the training images' binarisation, at least 0.
         first_epoch: `None` gives one pass, in another order each time it is iterated; a number
             gives all epochs from that one on, without end, in an order that follows from the seed
             and the epoch: what resuming needs, with `steps_per_epoch`.
@@ -133,18 +155,11 @@ def load(
         ((8, 8, 1), 17)
     """
     checks.positive("batch_size", batch_size)
-    images, labels, description = load_arrays(
-        name,
-        split,
-        data_dir=data_dir,
-        binarize=binarize,
-        resize=resize,
-        image_shape=image_shape,
-        seed=seed,
+    images, labels, description, levels = _load_arrays(
+        name, split, data_dir, binarize, resize, image_shape, seed
     )
     shuffle = split == "train" if shuffle is None else shuffle
     rebinarize = binarize == "dynamic" and split == "train"
-    top = float(images.max())
     count = len(images)
     # Tensors, not arrays: a graph would copy an array into itself at each epoch.
     images = tf.constant(images)
@@ -155,7 +170,7 @@ def load(
         if rebinarize:
             # No two batches of an epoch begin with the same image.
             u = tf.random.stateless_uniform(tf.shape(batch), seed=[epoch + seed, index[0]])
-            batch = tf.cast(u * top < tf.cast(batch, tf.float32), tf.uint8)
+            batch = tf.cast(u * (levels - 1.0) < tf.cast(batch, tf.float32), tf.uint8)
         return batch if labels is None else (batch, tf.gather(labels, index))
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_gen import checks
+
 SPLITS = ("train", "validation", "test")
 # Names of splits as files have them.
 _ALIASES = {"valid": "validation", "val": "validation"}
@@ -90,6 +92,8 @@ def _tfds(name: str, data_dir: str | Path | None, resize: Sequence[int] | None) 
         labels[key] = (
             np.array([example["label"] for example in examples], np.int32) if has_labels else None
         )
+    if "train" not in images:
+        raise ValueError(f"data must have a split named train, which {name!r} has not.")
     num_classes = builder.info.features["label"].num_classes if has_labels else None
     return Source(images, labels, num_classes=num_classes)
 
@@ -118,15 +122,22 @@ def _npz(path: Path, image_shape: Sequence[int] | None) -> Source:
             if split in SPLITS and part in ("", "x"):
                 images[split] = _restored(arrays[key], image_shape, path)
             elif split in SPLITS and part == "y":
-                labels[split] = arrays[key].astype(np.int32)
+                labels[split] = arrays[key]
         if "train" not in images:
             raise ValueError(
                 f"{path} must hold arrays named train or x_train (and likewise for validation, "
                 f"valid or test; labels y_train), it holds {', '.join(arrays.files)}."
             )
     labels = {split: labels.get(split) for split in images}
-    levels = 2 if max(int(x.max()) for x in images.values()) < 2 else 256
     has_labels = labels["train"] is not None
+    for split, y in labels.items():
+        if (y is not None) != has_labels:
+            raise ValueError(f"{path} must hold labels for all splits or for none, see {split}.")
+        if has_labels:
+            checks.shaped(f"y_{split}", y, (len(images[split]),))
+            checks.integers(f"y_{split}", y, 0, 2**31 - 1)
+            labels[split] = y.astype(np.int32)
+    levels = 2 if max(int(x.max()) for x in images.values()) < 2 else 256
     num_classes = int(max(y.max() for y in labels.values())) + 1 if has_labels else None
     return Source(images, labels, levels=levels, num_classes=num_classes)
 

@@ -5,9 +5,24 @@ from keras_gen.likelihoods.categorical import Categorical
 from keras_gen.likelihoods.likelihood import Likelihood
 from keras_gen.likelihoods.normal import Normal
 
-__all__ = ["Bernoulli", "Categorical", "Likelihood", "Normal", "default_likelihood"]
+__all__ = ["Bernoulli", "Categorical", "Likelihood", "Normal", "likelihood_of"]
 
 
-def default_likelihood(levels: int) -> Likelihood:
-    """The likelihood that assumes nothing of `levels` values: Bernoulli of two, else softmax."""
-    return Bernoulli() if levels == 2 else Categorical(levels)
+def likelihood_of(levels: int, likelihood: Likelihood | None = None) -> Likelihood:
+    """The likelihood of values in `[0, levels)`: the given one, checked, or one that fits.
+
+    Args:
+        levels: how many values there are.
+        likelihood: `None` assumes nothing of them: Bernoulli of two, else Categorical.
+
+    Raises:
+        ValueError: the likelihood is of another number of levels.
+    """
+    if likelihood is None:
+        return Bernoulli() if levels == 2 else Categorical(levels)
+    if likelihood.levels != levels:
+        raise ValueError(
+            f"likelihood must be of {levels} levels, as the model is, received one of "
+            f"{likelihood.levels}."
+        )
+    return likelihood

@@ -19,6 +19,7 @@ class Bernoulli(Likelihood):
     """
 
     num_parameters = 1
+    levels = 2
 
     def distribution(self, parameters):
         return tfp.distributions.Bernoulli(logits=parameters[..., 0])

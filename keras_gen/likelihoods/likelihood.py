@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_gen.random import Noise
+from keras_gen.signature import DECISION, Output
 
 
 class Likelihood(abc.ABC):
@@ -17,9 +18,13 @@ class Likelihood(abc.ABC):
 
     Attributes:
         num_parameters: how many network outputs one value needs.
+        levels: how many values there are.
+        draw_output: how far runtimes may differ in a draw.
     """
 
     num_parameters: int
+    levels: int
+    draw_output: Output = DECISION
 
     @abc.abstractmethod
     def distribution(self, parameters: tf.Tensor) -> tfp.distributions.Distribution:

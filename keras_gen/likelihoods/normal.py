@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_gen.likelihoods.likelihood import Likelihood
+from keras_gen.signature import ROUNDED
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -20,7 +21,8 @@ class Normal(Likelihood):
     Args:
         levels: how many values there are, 2 to 256.
         scale: the fixed standard deviation in units of [-1, 1]; `None` learns one for every value.
-        min_scale: the least learned scale, which bounds the density.
+        min_scale: the least learned scale, likewise; `None` is one level, so that a density never
+            exceeds what a mass can be.
 
     Raises:
         ValueError: `levels` is out of range, or a scale is not positive.
@@ -30,7 +32,11 @@ class Normal(Likelihood):
         (1, 2)
     """
 
-    def __init__(self, levels: int = 256, scale: float | None = None, min_scale: float = 0.01):
+    draw_output = ROUNDED
+
+    def __init__(
+        self, levels: int = 256, scale: float | None = None, min_scale: float | None = None
+    ):
         if not 2 <= levels <= 256:
             raise ValueError(f"levels must be 2 to 256, received {levels}.")
         for name, value in (("scale", scale), ("min_scale", min_scale)):
@@ -45,7 +51,8 @@ class Normal(Likelihood):
         per_level = (self.levels - 1) / 2
         loc = (parameters[..., 0] + 1.0) * per_level
         if self.scale is None:
-            scale = (self.min_scale + tf.nn.softplus(parameters[..., 1])) * per_level
+            min_scale = 1 / per_level if self.min_scale is None else self.min_scale
+            scale = (min_scale + tf.nn.softplus(parameters[..., 1])) * per_level
         else:
             scale = self.scale * per_level
         return tfp.distributions.Normal(loc, scale)

@@ -29,13 +29,12 @@ def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
             f"{list(x.shape)} and {list(y.shape)}."
         )
     x, y = x.astype(np.float64), y.astype(np.float64)
-    cov_x, cov_y = (np.atleast_2d(np.cov(z, rowvar=False)) for z in (x, y))
-    # The root of C_x C_y has the trace of the root of the symmetric C_x^(1/2) C_y C_x^(1/2).
-    values, vectors = np.linalg.eigh(cov_x)
-    root = (vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T
-    cross = np.sqrt(np.clip(np.linalg.eigvalsh(root @ cov_y @ root), 0.0, None)).sum()
-    squared = np.sum((x.mean(0) - y.mean(0)) ** 2) + np.trace(cov_x) + np.trace(cov_y) - 2 * cross
-    return float(max(squared, 0.0))
+    # With C = R^T R, the root of C_x C_y has the trace of the singular values of R_x R_y^T; the
+    # triangles R are as small as the number of vectors or of features, whichever is less.
+    root_x, root_y = (np.linalg.qr((z - z.mean(0)) / np.sqrt(len(z) - 1), mode="r") for z in (x, y))
+    cross = np.linalg.svd(root_x @ root_y.T, compute_uv=False).sum()
+    variances = x.var(0, ddof=1).sum() + y.var(0, ddof=1).sum()
+    return float(max(np.sum((x.mean(0) - y.mean(0)) ** 2) + variances - 2 * cross, 0.0))
 
 
 def sample_statistics(samples: np.ndarray, images: np.ndarray, levels: int) -> dict[str, float]:

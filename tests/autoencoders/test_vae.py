@@ -7,6 +7,7 @@ import tensorflow as tf
 from scipy import stats
 
 from keras_gen import VAE
+from keras_gen.latent_model import great_circle
 from keras_gen.likelihoods import Normal
 
 # A linear decoder with Gaussian noise is factor analysis: its likelihood is known exactly.
@@ -145,6 +146,31 @@ def test_built_in_networks_fit_any_image(image_shape, likelihood):
     assert walk.shape == (1, 4, *image_shape)
     ends = model.decode(latents, labels=1)
     np.testing.assert_array_equal(walk[0, [0, -1]], ends)
+
+
+def test_interpolation_between_any_two_vectors():
+    start = np.array([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0], [3.0, 0.0]], np.float32)
+    end = np.array([[-1.0, 0.0], [1.0, 2.0], [2.0, 2.0], [0.0, 3.0]], np.float32)
+    walk = great_circle(start, end, np.linspace(0, 1, 5))
+    np.testing.assert_allclose(walk[:, 0], start, atol=1e-6)
+    np.testing.assert_allclose(walk[:, -1], end, atol=1e-6)
+    # No circle joins the first three: straight lines do. The last stays on its circle.
+    np.testing.assert_allclose(walk[:3, 2], (start + end)[:3] / 2, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(walk[3], axis=-1), 3.0, rtol=1e-5)
+
+
+def test_passed_networks_of_mixed_precision_get_a_twin_in_float32():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        encoder = linear(2 * LATENT, (2, 2, 1), None, seed=0)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    # The model itself computes in float32: only the network that was passed does not.
+    model = VAE((2, 2, 1), latent_dim=LATENT, likelihood=Normal(LEVELS), encoder=encoder)
+    twin = model.in_float32()
+    assert model.encoder.layers[-1].compute_dtype == "bfloat16"
+    assert twin.encoder.layers[-1].compute_dtype == "float32"
+    assert twin.in_float32() is twin
 
 
 def test_latents_of_a_seed_are_those_of_its_samples():

@@ -5,10 +5,14 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from keras_gen.likelihoods import Bernoulli, Categorical, Normal, default_likelihood
+from keras_gen.likelihoods import Bernoulli, Categorical, Normal, likelihood_of
 from keras_gen.random import Noise, spread
 
 DISCRETE = [(Bernoulli(), 2), (Categorical(2), 2), (Categorical(7), 7), (Categorical(256), 256)]
+
+
+def name(value):
+    return str(value) if isinstance(value, int | float) else type(value).__name__
 
 
 def parameters_of(likelihood, num=5):
@@ -16,7 +20,7 @@ def parameters_of(likelihood, num=5):
     return tf.constant(2 * rng.standard_normal((num, likelihood.num_parameters)), tf.float32)
 
 
-@pytest.mark.parametrize(("likelihood", "levels"), DISCRETE, ids=str)
+@pytest.mark.parametrize(("likelihood", "levels"), DISCRETE, ids=name)
 def test_probabilities_sum_to_one(likelihood, levels):
     parameters = parameters_of(likelihood)
     log_probs = [likelihood.log_prob(parameters, tf.fill([5], x)) for x in range(levels)]
@@ -34,7 +38,7 @@ def test_bernoulli_agrees_with_its_distribution():
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
-@pytest.mark.parametrize(("likelihood", "levels"), DISCRETE[:3], ids=str)
+@pytest.mark.parametrize(("likelihood", "levels"), DISCRETE[:3], ids=name)
 def test_draws_follow_the_distribution(likelihood, levels, temperature):
     num = 40_000
     parameters = parameters_of(likelihood, 1)
@@ -49,7 +53,7 @@ def test_draws_follow_the_distribution(likelihood, levels, temperature):
     assert stats.chisquare(observed, num * expected / expected.sum()).pvalue > 1e-4
 
 
-@pytest.mark.parametrize(("likelihood", "levels"), DISCRETE, ids=str)
+@pytest.mark.parametrize(("likelihood", "levels"), DISCRETE, ids=name)
 def test_temperature_zero_gives_the_mode(likelihood, levels):
     parameters = parameters_of(likelihood)
     noise = likelihood.noise(Noise(spread(0, 5)), ())
@@ -83,9 +87,14 @@ def test_normal_draws():
     assert int(likelihood.draw(tf.constant([9.0]), noise[0], tf.constant(1.0))) == 255
 
 
+def test_a_likelihood_of_other_levels_is_refused():
+    with pytest.raises(ValueError, match=r"likelihood must be of 256 levels, .* one of 2"):
+        likelihood_of(256, Bernoulli())
+
+
 def test_the_default_assumes_nothing():
-    assert isinstance(default_likelihood(2), Bernoulli)
-    assert default_likelihood(17).levels == 17
+    assert isinstance(likelihood_of(2), Bernoulli)
+    assert likelihood_of(17).levels == 17
 
 
 @pytest.mark.parametrize(
