@@ -17,11 +17,9 @@ def write(model: keras.Model, signatures: dict[str, Any], folder: Path) -> None:
     """Writes all signatures into `folder`; the first also becomes "serving_default"."""
     archive = keras.export.ExportArchive()
     archive.track(model)
-    # On the CPU, so that no operation of another device lands in the graph.
-    with tf.device("/cpu:0"):
-        for name, signature in signatures.items():
-            archive.add_endpoint(name, signature.positional, signature.tensor_specs())
-        archive.write_out(str(folder), verbose=False)
+    for name, signature in signatures.items():
+        archive.add_endpoint(name, signature.positional, signature.tensor_specs())
+    archive.write_out(str(folder), verbose=False)
 
 
 def load(folder: Path) -> dict[str, Callable[..., dict[str, np.ndarray]]]:
