@@ -16,7 +16,7 @@ from keras_gen import checks
 from keras_gen.adversarial.gan import GAN
 from keras_gen.adversarial.losses import non_saturating
 
-# The sides of the smallest feature map lie between these, so that 28 starts at 7 and 64 at 4.
+# The least and the greatest side of an image.
 _SMALLEST, _LARGEST = 8, 128
 
 
@@ -88,7 +88,8 @@ class DCGAN(GAN):
         self.filters = checks.positive("filters", filters)
         self.kernel_size = checks.in_range("kernel_size", kernel_size, 2, 7)
 
-        # How often the image can be halved and still have sides of about 4 to 7.
+        # How often the image can be halved and still have sides of about 4 to 7: 64 ends at 4, 28
+        # at 7.
         halvings = round(math.log2(min(height, width) / 5.5))
         self._small = (-(-height // 2**halvings), -(-width // 2**halvings))
         self._stage_filters = [filters * 2**i for i in range(halvings)]
