@@ -89,10 +89,14 @@ def _model_class(name: str) -> type:
 def _data_arguments(
     name: str | None, batch_size: int, data_dir, binarize, resize, image_shape
 ) -> dict[str, Any]:
+    # A run is read again from other places: paths are recorded whole.
+    if name is not None and name.startswith(("npz:", "folder:")):
+        kind, _, path = name.partition(":")
+        name = f"{kind}:{Path(path).absolute()}"
     return {
         "name": name,
         "batch_size": batch_size,
-        "data_dir": None if data_dir is None else str(data_dir),
+        "data_dir": None if data_dir is None else str(data_dir.absolute()),
         "binarize": binarize,
         "resize": _integers("resize", resize),
         "image_shape": _integers("image_shape", image_shape),
