@@ -74,6 +74,7 @@ def run_demo(output: Path, epochs: int, seed: int) -> None:
     expected = output / "samples.npy"
     np.save(expected, samples)
     command = [sys.executable, "-c", _WITHOUT_TENSORFLOW]
+    sys.stdout.flush()  # so that the other process speaks last
     arguments = [str(output / "onnx"), str(expected), str(seed)]
     if subprocess.run([*command, *arguments], check=False).returncode:
         raise RuntimeError("ONNX Runtime drew other pixels than Keras.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_gen_export import manifest as manifests
+from keras_gen_export.logs import quiet
 from keras_gen_export.verification import verify
 
 FORMATS = ("tf_saved_model", "onnx")
@@ -58,10 +59,12 @@ def export(
     staging = None
     try:
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        writer.write(model, signatures, staging)
-        manifest = _manifest(model, signatures, staging, format)
-        manifests.write(staging, manifest)
-        manifest["verification"] = verify(staging, signatures, seed)
+        # An export traces many graphs on purpose: TensorFlow need not warn of it.
+        with quiet("tensorflow"):
+            writer.write(model, signatures, staging)
+            manifest = _manifest(model, signatures, staging, format)
+            manifests.write(staging, manifest)
+            manifest["verification"] = verify(staging, signatures, seed)
         manifests.write(staging, manifest)
         os.chmod(staging, 0o755)  # mkdtemp's folders are their owner's alone
         os.replace(staging, target)
