@@ -259,11 +259,7 @@ class GenerativeModel(keras.Model):
             The first of its outputs, as NumPy.
         """
         if name not in self._graphs:
-            signature = self.signatures()[name]
-            # One graph for any batch: a sampler takes seconds to trace.
-            self._graphs[name] = tf.function(
-                signature.positional, input_signature=signature.tensor_specs(), autograph=False
-            )
+            self._graphs[name] = self.signatures()[name].graph()
         inputs = [tf.convert_to_tensor(value) for value in inputs if value is not None]
         return next(iter(self._graphs[name](*inputs).values())).numpy()
 

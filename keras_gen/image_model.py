@@ -40,7 +40,7 @@ class ImageModel(GenerativeModel):
     def check_images(self, x: Any, name: str = "x") -> np.ndarray:
         """Gives a batch of images as uint8, or says what is wrong with it."""
         x = checks.integers(name, x, 0, self.levels - 1)
-        return checks.shaped(name, x, (None, *self.image_shape)).astype(np.uint8)
+        return checks.shaped(name, x, (None, *self.image_shape)).astype(np.uint8, copy=False)
 
     def unpack(self, data):
         x, labels = super().unpack(data)

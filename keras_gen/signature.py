@@ -65,6 +65,10 @@ class Signature:
     inputs: dict[str, Input]
     outputs: dict[str, Output]
 
+    def graph(self) -> Callable[..., dict[str, tf.Tensor]]:
+        """The function as one TensorFlow graph for any batch, with its inputs in their order."""
+        return tf.function(self.positional, input_signature=self.tensor_specs(), autograph=False)
+
     def positional(self, *inputs: Any) -> dict[str, Any]:
         """Calls the function with its inputs in their order."""
         return self.function(**dict(zip(self.inputs, inputs, strict=True)))

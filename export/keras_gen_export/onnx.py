@@ -28,10 +28,10 @@ def convert(signature: Any) -> onnx.ModelProto:
     """
     import tf2onnx
 
-    specs = signature.tensor_specs()
     with tf.device("/cpu:0"), quiet("tf2onnx"):
-        function = tf.function(signature.positional, input_signature=specs, autograph=False)
-        proto, _ = tf2onnx.convert.from_function(function, specs, opset=OPSET)
+        proto, _ = tf2onnx.convert.from_function(
+            signature.graph(), signature.tensor_specs(), opset=OPSET
+        )
     check(proto)
     return proto
 

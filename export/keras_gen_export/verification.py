@@ -65,9 +65,7 @@ def verify(folder: Any, signatures: dict[str, Any], seed: int = 0) -> dict[str, 
 def _compare(
     name: str, signature: Any, function: Callable, rng: np.random.Generator
 ) -> dict[str, Any]:
-    reference = tf.function(
-        signature.positional, input_signature=signature.tensor_specs(), autograph=False
-    )
+    reference = signature.graph()
     measured: dict[str, Any] = {}
     for batch_size in BATCH_SIZES:
         inputs = {key: _example(value, batch_size, rng) for key, value in signature.inputs.items()}
@@ -86,8 +84,8 @@ def _compare(
             num_unequal = int(np.sum(difference > 0))
             unequal = num_unequal / max(difference.size, 1)
             limit = allowed.tolerance + allowed.relative * np.abs(want.astype(np.float64))
-            # Written so that a NaN fails.
             few = max(1.0, allowed.unequal * difference.size)
+            # Written so that a NaN fails.
             if not np.all(difference <= limit) or num_unequal > few:
                 raise VerificationError(
                     f"{name}: {key} differs from the model's by up to {difference.max():.3g}, and "

@@ -15,6 +15,7 @@ import keras
 from keras_gen import checks
 from keras_gen.adversarial.gan import GAN
 from keras_gen.adversarial.losses import non_saturating
+from keras_gen.layers.resolution import crop_doubled, halved
 
 # The least and the greatest side of an image.
 _SMALLEST, _LARGEST = 8, 128
@@ -91,7 +92,7 @@ class DCGAN(GAN):
         # How often the image can be halved and still have sides of about 4 to 7: 64 ends at 4, 28
         # at 7.
         halvings = round(math.log2(min(height, width) / 5.5))
-        self._small = (-(-height // 2**halvings), -(-width // 2**halvings))
+        self._small = halved(self.image_shape, halvings)
         self._stage_filters = [filters * 2**i for i in range(halvings)]
         self._initializer = keras.initializers.RandomNormal(stddev=0.02)
         self.generator = self._build_generator()
@@ -113,19 +114,18 @@ class DCGAN(GAN):
         )
 
     def _build_generator(self) -> keras.Model:
-        height, width, channels = self.image_shape
+        channels = self.image_shape[-1]
         inputs = self.latent_dim + (self.num_classes or 0)
         up = keras.layers.Conv2DTranspose
         stages: list[Any] = []
-        # The latent vector is an image of one pixel: its projection is a convolution too.
-        size: Any = self._small
-        for filters in reversed(self._stage_filters):
-            first = size is self._small
+        for i, filters in enumerate(reversed(self._stage_filters)):
+            # The latent vector is an image of one pixel: its projection is a convolution too.
+            first = i == 0
             stages += [
                 self._convolution(
                     up,
                     filters,
-                    size,
+                    self._small if first else self.kernel_size,
                     strides=1 if first else 2,
                     padding="valid" if first else "same",
                     use_bias=False,
@@ -133,11 +133,6 @@ class DCGAN(GAN):
                 self._normalize(),
                 keras.layers.ReLU(dtype=self.dtype_policy),
             ]
-            size = self.kernel_size
-        scale = 2 ** len(self._stage_filters)
-        rows, columns = (
-            small * scale - side for small, side in zip(self._small, (height, width), strict=True)
-        )
         return keras.Sequential(
             [
                 keras.Input((inputs,)),
@@ -152,7 +147,7 @@ class DCGAN(GAN):
                     activation="tanh",
                     dtype="float32",
                 ),
-                keras.layers.Cropping2D(((0, rows), (0, columns)), dtype="float32"),
+                crop_doubled(self.image_shape, len(self._stage_filters)),
             ],
             name="generator",
         )

@@ -19,6 +19,7 @@ import tensorflow_probability as tfp
 from keras_gen import checks, random
 from keras_gen.latent_model import LatentImageModel
 from keras_gen.layers.labels import with_labels
+from keras_gen.layers.resolution import crop_doubled, halved
 from keras_gen.likelihoods import Likelihood, likelihood_of
 from keras_gen.random import Noise
 from keras_gen.signature import NUMBER, Input, Signature
@@ -132,11 +133,11 @@ class VAE(LatentImageModel):
         )
 
     def _build_decoder(self) -> keras.Model:
-        height, width, channels = self.image_shape
+        channels = self.image_shape[-1]
         layers = keras.layers
         policy = self.dtype_policy
-        scale = 2 ** len(self.filters)
-        small = (-(-height // scale), -(-width // scale), (self.filters or (channels,))[-1])
+        halvings = len(self.filters)
+        small = (*halved(self.image_shape, halvings), (self.filters or (channels,))[-1])
         # Each stage doubles the image; the last one gives the likelihood's parameters.
         sizes = self.filters[-2::-1]
         stages = [
@@ -149,7 +150,6 @@ class VAE(LatentImageModel):
             if self.filters
             else layers.Conv2D(outputs, 1, dtype="float32")
         )
-        rows, columns = small[0] * scale - height, small[1] * scale - width
         return keras.Sequential(
             [
                 keras.Input((self.latent_dim + (self.num_classes or 0),)),
@@ -158,7 +158,7 @@ class VAE(LatentImageModel):
                 layers.Reshape(small, dtype=policy),
                 *stages,
                 last,
-                layers.Cropping2D(((0, rows), (0, columns)), dtype="float32"),
+                crop_doubled(self.image_shape, halvings),
             ],
             name="decoder",
         )
@@ -191,14 +191,18 @@ class VAE(LatentImageModel):
         outputs = tf.cast(self.decoder(inputs, training=training), tf.float32)
         return tf.reshape(outputs, [-1, *self.image_shape, self.likelihood.num_parameters])
 
+    def log_likelihood(self, x, z, labels: tf.Tensor | None = None, training: bool = False):
+        """log p(x | z) of each image, in nats: float32 `[n]`."""
+        log_probs = self.likelihood.log_prob(self.parameters(z, labels, training), x)
+        return tf.reduce_sum(log_probs, axis=[1, 2, 3])
+
     # ---- objective and sampling ------------------------------------------------------------------
 
     def objective(self, x, labels, training):
         posterior = self.posterior(x, labels, training)
         normal = self.noise_for(x, training).normal((self.latent_dim,))
         z = posterior.distribution.loc + posterior.distribution.scale * normal
-        log_likelihood = self.likelihood.log_prob(self.parameters(z, labels, training), x)
-        reconstruction = -tf.reduce_sum(log_likelihood, axis=[1, 2, 3])
+        reconstruction = -self.log_likelihood(x, z, labels, training)
         kl = tfd.kl_divergence(posterior, self.latent_prior())
         return {
             "loss": reconstruction + self.beta * kl,
@@ -229,11 +233,8 @@ class VAE(LatentImageModel):
 
         def add_sample(k, log_sum):
             z = loc + scale * noise.normal((self.latent_dim,), step=k)
-            log_likelihood = self.likelihood.log_prob(self.parameters(z, labels), x)
             log_weight = (
-                tf.reduce_sum(log_likelihood, axis=[1, 2, 3])
-                + prior.log_prob(z)
-                - posterior.log_prob(z)
+                self.log_likelihood(x, z, labels) + prior.log_prob(z) - posterior.log_prob(z)
             )
             return k + 1, tf.reduce_logsumexp(tf.stack([log_sum, log_weight]), axis=0)
 

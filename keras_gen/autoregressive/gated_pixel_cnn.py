@@ -149,9 +149,8 @@ class GatedPixelCNN(ExplicitImageModel):
                 next_cache.append(rows)
             features = tf.transpose(tf.concat(contributions, axis=-1), [1, 0, 2])
             row_noise = self.likelihood.noise(noise, (width, channels), step=row)
-            row_noise = tf.reshape(
-                row_noise, [-1, width, channels * row_noise.shape[-1]]
-            )  # channel after channel
+            # Channel after channel, as the features are.
+            row_noise = tf.reshape(row_noise, [-1, width, channels * row_noise.shape[-1]])
             return features, tf.transpose(row_noise, [1, 0, 2]), next_cache
 
         def step(above, pixel_noise, known, left):
@@ -216,10 +215,8 @@ class GatedPixelCNN(ExplicitImageModel):
         """
         x = self.check_images(x)
         mask = checks.mask("mask", mask, x.shape)
-        labels, temperature = (
-            self.check_labels(labels, len(x)),
-            self.check_temperature(temperature, len(x)),
-        )
+        labels = self.check_labels(labels, len(x))
+        temperature = self.check_temperature(temperature, len(x))
         seeds = random.spread(self.check_seed(seed), len(x))
         return self.run("complete", x, mask, seeds, temperature, labels)
 
