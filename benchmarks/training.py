@@ -16,14 +16,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen import DCGAN, VAE, GatedPixelCNN
+from keras_gen import DCGAN, VAE, GatedPixelCNN, PixelCNN
 from table import print_table
 
 # GatedPixelCNN: 7x7 first layer, 6 gated layers of 3x3, 48 channels, head of 32.
+# PixelCNN: 7x7 first layer, 6 residual blocks of 128-64-128 channels, head of 32.
 MODELS = {
     "gated_pixel_cnn": lambda: GatedPixelCNN(
         (28, 28, 1), levels=2, filters=48, num_blocks=6, head_filters=32
     ),
+    "pixel_cnn": lambda: PixelCNN((28, 28, 1), levels=2, filters=128, head_filters=32),
     "vae": lambda: VAE((28, 28, 1), levels=2),
     "dcgan": lambda: DCGAN((28, 28, 1), levels=2),
 }

@@ -3,15 +3,17 @@
 from keras_gen import data, likelihoods, metrics, random
 from keras_gen.adversarial import DCGAN, GAN, minimax, non_saturating
 from keras_gen.autoencoders import VAE
-from keras_gen.autoregressive import GatedPixelCNN
+from keras_gen.autoregressive import MADE, GatedPixelCNN, PixelCNN
 from keras_gen.generative_model import GenerativeModel
 
 __all__ = [
     "DCGAN",
     "GAN",
+    "MADE",
     "VAE",
     "GatedPixelCNN",
     "GenerativeModel",
+    "PixelCNN",
     "data",
     "likelihoods",
     "metrics",

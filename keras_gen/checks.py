@@ -84,11 +84,11 @@ def broadcast(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarra
     return np.broadcast_to(value, shape)
 
 
-def multiple_of(name: str, value: Any, base: int) -> int:
-    """An integer of at least 1 that `base` divides."""
+def multiple_of(name: str, value: Any, base: int, what: str = "the channels") -> int:
+    """An integer of at least 1 that `base`, which is `what`, divides."""
     value = positive(name, value)
     if value % base:
-        raise ValueError(f"{name} must be a multiple of {base}, the channels, received {value}.")
+        raise ValueError(f"{name} must be a multiple of {base}, {what}, received {value}.")
     return value
 
 

@@ -221,7 +221,7 @@ def evaluate(
 
     model = runs.load_model(run)
     images, labels, _ = _load_images(run, split, data, data_dir, binarize, resize, image_shape)
-    images = model.check_images(images, "data")
+    images = model.check_data(images, "data")
     labels = labels if model.num_classes is not None else None
     scores = model.evaluate(images, labels, batch_size=batch_size, return_dict=True, verbose=0)
     typer.echo(f"{len(images)} images of {split}")
@@ -288,7 +288,7 @@ def complete(
     images, labels, _ = _load_images(run, "test", data, data_dir, binarize, resize, image_shape)
     # Spread over the split, since some come sorted.
     chosen = np.linspace(0, len(images) - 1, num_images).astype(int)
-    images = model.check_images(images[chosen], "data")
+    images = model.check_data(images[chosen], "data")
     mask = np.zeros(model.image_shape, bool)
     mask[: round(known * model.image_shape[0])] = True
     repeated = np.repeat(images, completions, axis=0)

@@ -19,8 +19,8 @@ class GenerativeModel(keras.Model):
     """A Keras model that learns by an objective per example, samples from noise, and ships.
 
     A subclass keeps each constructor argument as an attribute of the same name, builds its layers
-    in its constructor (with `dtype=self.dtype_policy`), and supplies `objective`, `draw` and, where
-    it offers more than samples, `signatures`. Sampling, saving, exporting, mixed precision,
+    in its constructor (with `dtype=self.dtype_policy`), and supplies `objective`, `draw`, what its
+    data looks like and, where it offers more than samples, `signatures`. Sampling, saving, exporting, mixed precision,
     distribution and the training loop follow.
 
     Args:
@@ -31,12 +31,14 @@ class GenerativeModel(keras.Model):
 
     Attributes:
         terms: the names that `objective` reports, "loss" first.
+        data_name: what the data is called in signatures.
         sample_output: how far runtimes may differ in a sample.
         num_optimizers: how many optimizers `compile` takes.
         default_optimizer: the arguments of Adam that the model's paper, or practice, recommends.
     """
 
     terms: tuple[str, ...] = ("loss",)
+    data_name: str = "data"
     sample_output: Output = DECISION
     num_optimizers: int = 1
     default_optimizer: ClassVar[dict[str, float]] = {"learning_rate": 1e-3}
@@ -80,6 +82,14 @@ class GenerativeModel(keras.Model):
         """
         raise NotImplementedError(f"{type(self).__name__} must supply draw().")
 
+    def data_input(self) -> Input:
+        """The description of a batch of stored data."""
+        raise NotImplementedError(f"{type(self).__name__} must supply data_input().")
+
+    def check_data(self, x: Any, name: str = "x") -> np.ndarray:
+        """Gives a batch of data as it is stored, or says what is wrong with it."""
+        raise NotImplementedError(f"{type(self).__name__} must supply check_data().")
+
     def signatures(self) -> dict[str, Signature]:
         """The functions that leave Python with this model, by name; "sample" is always there."""
 
@@ -103,6 +113,17 @@ class GenerativeModel(keras.Model):
         return {"labels": Input((None,), "int32", 0, self.num_classes - 1)}
 
     # ---- training --------------------------------------------------------------------------------
+
+    def fit(self, x=None, y=None, **kwargs):
+        # Arrays are seen before training begins; other data, batch by batch in the graph.
+        if isinstance(x, np.ndarray):
+            self.check_data(x)
+        return super().fit(x, y, **kwargs)
+
+    def evaluate(self, x=None, y=None, **kwargs):
+        if isinstance(x, np.ndarray):
+            self.check_data(x)
+        return super().evaluate(x, y, **kwargs)
 
     def compile(self, optimizer=None, jit_compile: bool = False, **kwargs: Any) -> None:
         """Prepares the model for training, as `keras.Model.compile` does.
@@ -248,20 +269,22 @@ class GenerativeModel(keras.Model):
         labels = self.check_labels(labels, num_samples)
         return self.run("sample", seeds, self.check_temperature(temperature, num_samples), labels)
 
-    def run(self, name: str, *inputs: Any) -> np.ndarray:
+    def run(self, name: str, *inputs: Any, output: str | None = None) -> np.ndarray:
         """Runs one of the signatures as a TensorFlow graph.
 
         Args:
             name: of the signature.
             *inputs: arrays, in the signature's order; `None` where it takes no such input.
+            output: the name of the output wanted; `None` is the first.
 
         Returns:
-            The first of its outputs, as NumPy.
+            The output, as NumPy.
         """
         if name not in self._graphs:
             self._graphs[name] = self.signatures()[name].graph()
         inputs = [tf.convert_to_tensor(value) for value in inputs if value is not None]
-        return next(iter(self._graphs[name](*inputs).values())).numpy()
+        outputs = self._graphs[name](*inputs)
+        return outputs[output or next(iter(self.signatures()[name].outputs))].numpy()
 
     def export(
         self, filepath: Any, format: str = "tf_saved_model", verbose: bool | None = None, **kwargs

@@ -1,4 +1,4 @@
-"""What models of images share: the shape and levels of their data, and exact likelihoods."""
+"""What models of images share: the shape and levels of their data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_gen import checks
 from keras_gen.generative_model import GenerativeModel
-from keras_gen.signature import NUMBER, Input, Signature
+from keras_gen.signature import Input
 
 
 class ImageModel(GenerativeModel):
@@ -33,12 +33,12 @@ class ImageModel(GenerativeModel):
         """The number of values in an image."""
         return math.prod(self.image_shape)
 
-    def image_input(self) -> Input:
-        """The description of a batch of images."""
+    data_name = "images"
+
+    def data_input(self) -> Input:
         return Input((None, *self.image_shape), "uint8", 0, self.levels - 1)
 
-    def check_images(self, x: Any, name: str = "x") -> np.ndarray:
-        """Gives a batch of images as uint8, or says what is wrong with it."""
+    def check_data(self, x, name="x"):
         x = checks.integers(name, x, 0, self.levels - 1)
         return checks.shaped(name, x, (None, *self.image_shape)).astype(np.uint8, copy=False)
 
@@ -52,19 +52,6 @@ class ImageModel(GenerativeModel):
         if self.levels <= x.dtype.max:
             x = tf.cast(checks.in_graph("x", tf.cast(x, tf.int32), self.levels), x.dtype)
         return x, labels
-
-    def fit(self, x=None, y=None, **kwargs):
-        self._check_data(x)
-        return super().fit(x, y, **kwargs)
-
-    def evaluate(self, x=None, y=None, **kwargs):
-        self._check_data(x)
-        return super().evaluate(x, y, **kwargs)
-
-    def _check_data(self, x: Any) -> None:
-        # Arrays are seen before training begins; other data, batch by batch in the graph.
-        if isinstance(x, np.ndarray):
-            self.check_images(x)
 
     def to_unit(self, x: tf.Tensor, dtype: Any = None) -> tf.Tensor:
         """Scales stored values to [-1, 1]."""
@@ -80,51 +67,3 @@ class ImageModel(GenerativeModel):
     def bits_per_dim(self, nats: tf.Tensor) -> tf.Tensor:
         """Converts nats an image into bits per dimension."""
         return nats / (self.num_dimensions * math.log(2.0))
-
-
-class ExplicitImageModel(ImageModel):
-    """A model of images whose likelihood is exact: it supplies `log_likelihood` and `draw`.
-
-    `fit` minimises the negative log-likelihood; `evaluate` reports it as `nll`, in nats, and as
-    `bits_per_dim`.
-    """
-
-    terms = ("loss", "nll", "bits_per_dim")
-
-    def log_likelihood(
-        self, x: tf.Tensor, labels: tf.Tensor | None, training: bool = False
-    ) -> tf.Tensor:
-        """The exact log-probability of each image, in nats: the graph function of `log_prob`."""
-        raise NotImplementedError(f"{type(self).__name__} must supply log_likelihood().")
-
-    def objective(self, x, labels, training):
-        nll = -self.log_likelihood(x, labels, training)
-        return {"loss": nll, "nll": nll, "bits_per_dim": self.bits_per_dim(nll)}
-
-    def log_prob(self, x: Any, labels: Any = None) -> np.ndarray:
-        """The exact log-probability of each image.
-
-        Args:
-            x: ints `[n, height, width, channels]` in `[0, levels)`.
-            labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
-
-        Returns:
-            float32 `[n]`, in nats.
-
-        Raises:
-            ValueError: an argument is of another shape or kind, or out of range.
-
-        Example:
-            >>> model.log_prob(images).mean()
-        """
-        x = self.check_images(x)
-        return self.run("log_prob", x, self.check_labels(labels, len(x)))
-
-    def signatures(self):
-        def log_prob(images, labels=None):
-            return {"log_prob": self.log_likelihood(images, labels)}
-
-        inputs = {"images": self.image_input()} | self.label_input()
-        return super().signatures() | {
-            "log_prob": Signature(log_prob, inputs, {"log_prob": NUMBER})
-        }

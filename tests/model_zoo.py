@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_gen import DCGAN, VAE, GatedPixelCNN, data, metrics
+from keras_gen import DCGAN, MADE, VAE, GatedPixelCNN, PixelCNN, data, metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,30 @@ def small_colours(digits):
     return np.concatenate([red, 3 - red, red // 2], axis=-1)
 
 
+def binary(digits):
+    """The digits in black and white."""
+    return (digits > 7).astype(np.uint8)
+
+
 ZOO = {
+    "made": Entry(
+        MADE,
+        {"hidden_units": (24,), "ordering": "random", "num_masks": 2},
+        prepare=small_colours,
+        levels=4,
+        conditional=True,
+        epochs=4,
+        score=loss,
+    ),
+    "pixel_cnn": Entry(
+        PixelCNN,
+        {"filters": 12, "num_blocks": 1, "first_kernel_size": 5},
+        prepare=small_colours,
+        levels=4,
+        conditional=True,
+        epochs=4,
+        score=loss,
+    ),
     "gated_pixel_cnn": Entry(
         GatedPixelCNN,
         {"filters": 6, "num_blocks": 1, "first_kernel_size": 5},
@@ -78,7 +101,7 @@ ZOO = {
     "vae": Entry(
         VAE,
         {"latent_dim": 3, "filters": (4, 8), "hidden_units": 16},
-        prepare=lambda digits: (digits > 7).astype(np.uint8),
+        prepare=binary,
         levels=2,
         conditional=False,
         epochs=4,

@@ -263,7 +263,7 @@ class VAE(LatentImageModel):
         Example:
             >>> latents = model.encode(images)
         """
-        x = self.check_images(x)
+        x = self.check_data(x)
         return self.run("encode", x, self.check_labels(labels, len(x)))
 
     def reconstruct(self, x: Any, labels: Any = None) -> np.ndarray:
@@ -272,7 +272,7 @@ class VAE(LatentImageModel):
         Returns:
             uint8 `[n, height, width, channels]`.
         """
-        x = self.check_images(x)
+        x = self.check_data(x)
         return self.run("reconstruct", x, self.check_labels(labels, len(x)))
 
     def importance_weighted_bound(
@@ -303,7 +303,7 @@ class VAE(LatentImageModel):
 
         Burda, Grosse, Salakhutdinov 2016, arXiv 1509.00519.
         """
-        x = self.check_images(x)
+        x = self.check_data(x)
         num_samples = np.int32(checks.positive("num_samples", num_samples))
         labels = self.check_labels(labels, len(x))
         seeds = random.spread(self.check_seed(seed), len(x))
@@ -334,7 +334,7 @@ class VAE(LatentImageModel):
             return {"log_prob_bound": self.log_bound(images, labels, Noise(seeds), num_samples)}
 
         labels = self.label_input()
-        images = {"images": self.image_input()}
+        images = {"images": self.data_input()}
         samples = {
             "seeds": Input((None,), "int64"),
             "num_samples": Input((), "int32", minimum=1),

@@ -1,5 +1,7 @@
 """Autoregressive models: exact likelihoods, one conditional at a time."""
 
 from keras_gen.autoregressive.gated_pixel_cnn import GatedPixelCNN
+from keras_gen.autoregressive.made import MADE
+from keras_gen.autoregressive.pixel_cnn import PixelCNN
 
-__all__ = ["GatedPixelCNN"]
+__all__ = ["MADE", "GatedPixelCNN", "PixelCNN"]

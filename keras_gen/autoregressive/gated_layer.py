@@ -8,7 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.autoregressive.masked_dense import channel_mask, pointwise, seen_by_channel
+from keras_gen.autoregressive.masked_dense import (
+    channel_mask,
+    joined,
+    pointwise,
+    seen_by_channel,
+)
 
 
 class StepWeights(NamedTuple):
@@ -23,11 +28,6 @@ def gate(x: tf.Tensor) -> tf.Tensor:
     """The gated activation, tanh of one half of the features times sigmoid of the other."""
     content, openness = tf.split(x, 2, axis=-1)
     return tf.tanh(content) * tf.sigmoid(openness)
-
-
-def joined(groups: list[tf.Tensor]) -> tf.Tensor:
-    """The features of several groups side by side."""
-    return groups[0] if len(groups) == 1 else tf.concat(groups, axis=-1)
 
 
 class GatedLayer(keras.layers.Layer):

@@ -63,7 +63,7 @@ class MaskedDense(keras.layers.Layer):
 
     def call(self, x):
         """Maps `[..., inputs]` to `[..., outputs]`."""
-        return pointwise(x, tf.convert_to_tensor(self.kernel) * self._mask) + self.bias
+        return tf.nn.bias_add(pointwise(x, tf.convert_to_tensor(self.kernel) * self._mask), self.bias)
 
     def step_weights(self) -> list[tuple[tf.Tensor, tf.Tensor]]:
         """Each channel's kernel and bias, for `step`."""
@@ -81,3 +81,8 @@ class MaskedDense(keras.layers.Layer):
 def pointwise(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """A 1x1 convolution over any number of axes: `[..., inputs]` by `[inputs, outputs]`."""
     return tf.tensordot(x, kernel, axes=1)
+
+
+def joined(groups: list[tf.Tensor]) -> tf.Tensor:
+    """The features of several groups side by side."""
+    return groups[0] if len(groups) == 1 else tf.concat(groups, axis=-1)

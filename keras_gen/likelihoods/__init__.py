@@ -2,10 +2,11 @@
 
 from keras_gen.likelihoods.bernoulli import Bernoulli
 from keras_gen.likelihoods.categorical import Categorical
+from keras_gen.likelihoods.discretized_logistic_mixture import DiscretizedLogisticMixture
 from keras_gen.likelihoods.likelihood import Likelihood
 from keras_gen.likelihoods.normal import Normal
 
-__all__ = ["Bernoulli", "Categorical", "Likelihood", "Normal", "likelihood_of"]
+__all__ = ["Bernoulli", "Categorical", "DiscretizedLogisticMixture", "Likelihood", "Normal", "likelihood_of"]
 
 
 def likelihood_of(levels: int, likelihood: Likelihood | None = None) -> Likelihood:
@@ -24,5 +25,10 @@ def likelihood_of(levels: int, likelihood: Likelihood | None = None) -> Likeliho
         raise ValueError(
             f"likelihood must be of {levels} levels, as the model is, received one of "
             f"{likelihood.levels}."
+        )
+    if likelihood.channels is not None:
+        raise ValueError(
+            f"likelihood must be of single values, received {type(likelihood).__name__}, which is "
+            "of whole pixels."
         )
     return likelihood

@@ -33,6 +33,12 @@ class Categorical(Likelihood):
     def distribution(self, parameters):
         return tfp.distributions.Categorical(logits=parameters)
 
+    def log_prob(self, parameters, x):
+        # What the distribution computes, but not as a softmax and its logarithm, which is what its
+        # cross-entropy becomes in ONNX: far from the mode that is minus infinity.
+        log_probs = tf.nn.log_softmax(tf.cast(parameters, tf.float32))
+        return tf.reduce_sum(log_probs * tf.one_hot(tf.cast(x, tf.int32), self.levels), axis=-1)
+
     def noise(self, noise, shape, stream=0, step=0):
         return noise.gumbel((*shape, self.levels), stream, step)
 

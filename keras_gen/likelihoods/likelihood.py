@@ -14,16 +14,19 @@ from keras_gen.signature import DECISION, Output
 
 
 class Likelihood(abc.ABC):
-    """The distribution of one stored value (a pixel's channel, a token), given network outputs.
+    """The distribution of a stored value (a pixel's channel, a token), given network outputs.
 
     Attributes:
         num_parameters: how many network outputs one value needs.
         levels: how many values there are.
+        channels: `None` where a value is one number. A likelihood of whole pixels, whose channels
+            depend on each other, has their number here: its values have that axis more.
         draw_output: how far runtimes may differ in a draw.
     """
 
     num_parameters: int
     levels: int
+    channels: int | None = None
     draw_output: Output = DECISION
 
     @abc.abstractmethod
