@@ -16,16 +16,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen import DCGAN, VAE, GatedPixelCNN, PixelCNN
+from keras_gen import DCGAN, VAE, GatedPixelCNN, PixelCNN, PixelCNNPlusPlus
+from keras_gen.likelihoods import DiscretizedLogisticMixture
 from table import print_table
 
 # GatedPixelCNN: 7x7 first layer, 6 gated layers of 3x3, 48 channels, head of 32.
+# PixelCNNPlusPlus: 1 block at each of 2 resolutions, 32 filters, 5 logistics of 256 levels.
 # PixelCNN: 7x7 first layer, 6 residual blocks of 128-64-128 channels, head of 32.
 MODELS = {
     "gated_pixel_cnn": lambda: GatedPixelCNN(
         (28, 28, 1), levels=2, filters=48, num_blocks=6, head_filters=32
     ),
     "pixel_cnn": lambda: PixelCNN((28, 28, 1), levels=2, filters=128, head_filters=32),
+    "pixel_cnn_plus_plus": lambda: PixelCNNPlusPlus(
+        (28, 28, 1),
+        num_scales=2,
+        likelihood=DiscretizedLogisticMixture(256, channels=1, num_components=5),
+    ),
     "vae": lambda: VAE((28, 28, 1), levels=2),
     "dcgan": lambda: DCGAN((28, 28, 1), levels=2),
 }

@@ -3,7 +3,7 @@
 from keras_gen import data, likelihoods, metrics, random
 from keras_gen.adversarial import DCGAN, GAN, minimax, non_saturating
 from keras_gen.autoencoders import VAE
-from keras_gen.autoregressive import MADE, GatedPixelCNN, PixelCNN
+from keras_gen.autoregressive import MADE, GatedPixelCNN, PixelCNN, PixelCNNPlusPlus
 from keras_gen.generative_model import GenerativeModel
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "GatedPixelCNN",
     "GenerativeModel",
     "PixelCNN",
+    "PixelCNNPlusPlus",
     "data",
     "likelihoods",
     "metrics",

@@ -100,6 +100,13 @@ def odd(name: str, value: Any, minimum: int) -> int:
     return value
 
 
+def share(name: str, value: Any) -> float:
+    """A number in [0, 1)."""
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"{name} must be at least 0 and less than 1, received {value}.")
+    return float(value)
+
+
 def in_graph(name: str, value: Any, limit: int) -> Any:
     """A tensor of integers in `[0, limit)`, checked where and when the graph runs."""
     import tensorflow as tf

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_gen import DCGAN, MADE, VAE, GatedPixelCNN, PixelCNN, data, metrics
+from keras_gen import DCGAN, MADE, VAE, GatedPixelCNN, PixelCNN, PixelCNNPlusPlus, data, metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +93,15 @@ ZOO = {
         GatedPixelCNN,
         {"filters": 6, "num_blocks": 1, "first_kernel_size": 5},
         prepare=small_colours,
+        levels=4,
+        conditional=True,
+        epochs=4,
+        score=loss,
+    ),
+    "pixel_cnn_plus_plus": Entry(
+        PixelCNNPlusPlus,
+        {"filters": 5, "num_scales": 2},
+        prepare=lambda digits: small_colours(digits)[:, :4],
         levels=4,
         conditional=True,
         epochs=4,

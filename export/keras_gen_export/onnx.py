@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import onnx
 import tensorflow as tf
@@ -28,12 +30,29 @@ def convert(signature: Any) -> onnx.ModelProto:
     """
     import tf2onnx
 
-    with tf.device("/cpu:0"), quiet("tf2onnx"):
+    with tf.device("/cpu:0"), quiet("tf2onnx"), _unoptimized():
         proto, _ = tf2onnx.convert.from_function(
             signature.graph(), signature.tensor_specs(), opset=OPSET
         )
     check(proto)
     return proto
+
+
+@contextlib.contextmanager
+def _unoptimized() -> Iterator[None]:
+    """Leaves optimization to ONNX Runtime, which does it whenever it loads a graph.
+
+    tf2onnx's own passes copy the graph again and again: a sampler of many layers then converts ten
+    times slower, and runs no faster (`benchmarks/sampling.py`).
+    """
+    from tf2onnx import optimizer
+
+    def sort_only(graph: Any, *_: Any, **__: Any) -> Any:
+        graph.topological_sort(graph.get_nodes())
+        return graph
+
+    with mock.patch.object(optimizer, "optimize_graph", sort_only):
+        yield
 
 
 def check(proto: onnx.ModelProto) -> None:

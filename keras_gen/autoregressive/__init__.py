@@ -3,5 +3,6 @@
 from keras_gen.autoregressive.gated_pixel_cnn import GatedPixelCNN
 from keras_gen.autoregressive.made import MADE
 from keras_gen.autoregressive.pixel_cnn import PixelCNN
+from keras_gen.autoregressive.pixel_cnn_plus_plus import PixelCNNPlusPlus
 
-__all__ = ["MADE", "GatedPixelCNN", "PixelCNN"]
+__all__ = ["MADE", "GatedPixelCNN", "PixelCNN", "PixelCNNPlusPlus"]

@@ -64,6 +64,7 @@ def ancestral_sampling(
     end_row: Callable[[Row, Any, tf.Tensor, tf.Tensor | None], Any],
     given: Given | None = None,
     kept: int = 0,
+    unroll: int = 1,
 ) -> tf.Tensor:
     """Draws values row by row, and in a row column by column.
 
@@ -78,47 +79,88 @@ def ancestral_sampling(
             `[columns, num, ...]`, what was kept of it `[columns, num, kept]`) -> row cache.
         given: known values `[rows, columns, num, ...]`, which `step` must keep.
         kept: how many features of each column `step` keeps for the rows that follow.
+        unroll: how many rows, and columns, one turn of a loop draws; it divides both. Where it is
+            more than one, `begin_row` takes the row's place among them as its last argument, and
+            `step` the row's and the column's: layers that stride are then there or not, without
+            a branch in the graph.
 
     Returns:
         The values, `[rows, columns, num, ...]`.
     """
 
-    def draw_row(row, row_cache, finished):
-        begun = begin_row(row, row_cache)
-        given_row = None if given is None else Given(*(tf.gather(part, row) for part in given))
-        # Values leave by arrays that are only written: other forms do not convert to ONNX.
-        values = tf.TensorArray(value.dtype, columns, element_shape=value.shape)
-        memory = (tf.TensorArray(tf.float32, columns, element_shape=[None, kept]),) if kept else ()
+    value_and_kept = [value, tf.TensorSpec([None, kept])] if kept else [value]
 
-        def draw_column(column, column_cache, values, memory):
+    def draw_row(row, row_cache, *row_phase):
+        begun = begin_row(row, row_cache, *row_phase)
+        given_row = None if given is None else Given(*(tf.gather(part, row) for part in given))
+
+        def draw_column(column, column_cache, *column_phase):
             # A gather is one operation in every runtime; a slice at a moving place is several.
             features = None if begun.features is None else tf.gather(begun.features, column)
             known = None
             if given is not None:
                 known = Given(*(tf.gather(part, column) for part in given_row))
-            drawn = step(features, tf.gather(begun.noise, column), known, column_cache)
-            memory = tuple(array.write(column, drawn.kept) for array in memory)
-            return column + 1, drawn.column_cache, values.write(column, drawn.value), memory
+            place = (*row_phase, *column_phase)
+            drawn = step(features, tf.gather(begun.noise, column), known, column_cache, *place)
+            return drawn.column_cache, [drawn.value, drawn.kept] if kept else [drawn.value]
 
-        _, column_cache, values, memory = tf.while_loop(
-            lambda column, *_: column < columns,
-            draw_column,
-            (tf.constant(0), begun.column_cache, values, memory),
-            parallel_iterations=1,
+        column_cache, drawn = _loop(
+            columns, unroll, draw_column, begun.column_cache, value_and_kept
         )
-        values = values.stack()
-        remembered = memory[0].stack() if kept else None
-        row_cache = end_row(begun, column_cache, values, remembered)
-        return row + 1, row_cache, finished.write(row, values)
+        return end_row(begun, column_cache, *drawn, *[None] * (not kept)), [drawn[0]]
 
-    finished = tf.TensorArray(value.dtype, rows, element_shape=[columns, *value.shape])
-    *_, finished = tf.while_loop(
-        lambda row, *_: row < rows,
-        draw_row,
-        (tf.constant(0), row_cache, finished),
+    row = tf.TensorSpec([columns, *value.shape], value.dtype)
+    _, (values,) = _loop(rows, unroll, draw_row, row_cache, [row])
+    return values
+
+
+def _loop(
+    count: int | tf.Tensor,
+    unroll: int,
+    turn: Callable[..., tuple[Any, list[tf.Tensor]]],
+    state: Any,
+    outputs: list[tf.TensorSpec],
+) -> tuple[Any, list[tf.Tensor]]:
+    """Takes turns, `unroll` of them at once: (index, state, phase) -> (state, outputs).
+
+    Returns:
+        The last state, and the outputs of all turns, each `[count, ...]`.
+    """
+    several = unroll > 1
+
+    def turns(index, state, arrays):
+        taken = []
+        for phase in range(unroll):
+            at = index * unroll + phase if several else index
+            state, given_out = turn(at, state, *([phase] if several else []))
+            taken.append(given_out)
+        by_output = zip(*taken, strict=True)
+        together = [tf.stack(parts) if several else parts[0] for parts in by_output]
+        arrays = [array.write(index, x) for array, x in zip(arrays, together, strict=True)]
+        return index + 1, state, arrays
+
+    # Outputs leave by arrays that are written once a turn, and never read: what ONNX calls a scan.
+    leading = [unroll] if several else []
+    arrays = [
+        tf.TensorArray(spec.dtype, count // unroll, element_shape=[*leading, *spec.shape])
+        for spec in outputs
+    ]
+    _, state, arrays = tf.while_loop(
+        lambda index, *_: index < count // unroll,
+        turns,
+        (tf.constant(0), state, arrays),
         parallel_iterations=1,
     )
-    return finished.stack()
+    stacked = [array.stack() for array in arrays]
+    if several:
+        stacked = [
+            tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], axis=0)) for x in stacked
+        ]
+        stacked = [
+            tf.ensure_shape(x, [None, *spec.shape])
+            for x, spec in zip(stacked, outputs, strict=True)
+        ]
+    return state, stacked
 
 
 class Above(NamedTuple):
@@ -136,6 +178,7 @@ def raster_scan(
     step: Callable[..., Step],
     given: Given | None = None,
     kept: int = 0,
+    unroll: int = 1,
 ) -> tf.Tensor:
     """Draws images in raster order.
 
@@ -148,6 +191,7 @@ def raster_scan(
         step: as in `ancestral_sampling`; its value is the pixel, uint8 `[num, channels]`.
         given: known pixels `[num, height, width, channels]`.
         kept: as in `ancestral_sampling`.
+        unroll: likewise.
 
     Returns:
         uint8 `[num, height, width, channels]`.
@@ -157,7 +201,11 @@ def raster_scan(
     def end_row(begun, _, pixels, remembered):
         if not kept:
             remembered = tf.zeros([width, num, 0])
-        return Above(*(_batch_first(part) for part in (pixels, remembered))), begun.row_cache
+        pixels, remembered = (
+            tf.ensure_shape(tf.transpose(part, [1, 0, 2]), [None, width, size])
+            for part, size in ((pixels, channels), (remembered, kept))
+        )
+        return Above(pixels, remembered), begun.row_cache
 
     if given is not None:
         given = Given(*(tf.transpose(part, [1, 2, 0, 3]) for part in given))
@@ -167,18 +215,14 @@ def raster_scan(
         width,
         tf.TensorSpec([None, channels], tf.uint8),
         (nothing, row_cache),
-        lambda row, cache: begin_row(row, *cache),
+        lambda row, cache, *phase: begin_row(row, *cache, *phase),
         step,
         end_row,
         given,
         kept,
+        unroll,
     )
     return tf.ensure_shape(tf.transpose(pixels, [2, 0, 1, 3]), [None, *image_shape])
-
-
-def _batch_first(row: tf.Tensor) -> tf.Tensor:
-    """From `[width, num, k]` to `[num, width, k]`."""
-    return tf.ensure_shape(tf.transpose(row, [1, 0, 2]), [None, row.shape[0], row.shape[2]])
 
 
 def column_first(row: tf.Tensor) -> tf.Tensor:

@@ -43,7 +43,7 @@ class StepWeights(NamedTuple):
 
 def concat_elu(x: tf.Tensor) -> tf.Tensor:
     """elu of x and of -x, side by side: as linear as may be, and blind to no sign."""
-    return tf.nn.elu(tf.concat([x, -x], axis=-1))
+    return tf.nn.elu(tf.concat([x, -x], axis=x.shape.rank - 1))
 
 
 class GatedResnet(keras.layers.Layer):
@@ -183,5 +183,5 @@ class GatedResnet(keras.layers.Layer):
 
 
 def _gate(x: tf.Tensor) -> tf.Tensor:
-    content, openness = tf.split(x, 2, axis=-1)
+    content, openness = tf.split(x, 2, axis=x.shape.rank - 1)
     return content * tf.sigmoid(openness)

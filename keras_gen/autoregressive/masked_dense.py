@@ -85,4 +85,5 @@ def pointwise(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 def joined(groups: list[tf.Tensor]) -> tf.Tensor:
     """The features of several groups side by side."""
-    return groups[0] if len(groups) == 1 else tf.concat(groups, axis=-1)
+    # Counted from the first axis: within loops ONNX's converter may not know how many there are.
+    return groups[0] if len(groups) == 1 else tf.concat(groups, axis=groups[0].shape.rank - 1)

@@ -78,4 +78,4 @@ class ShiftedConv2D(keras.layers.Layer):
             seen: the inputs from the left to the pixel itself, each `[n, inputs]`.
             kernel: from `step_weights`.
         """
-        return tf.matmul(tf.concat(seen, axis=-1), kernel) + above
+        return tf.matmul(tf.concat(seen, axis=1), kernel) + above

@@ -5,8 +5,18 @@ from keras_gen.likelihoods.categorical import Categorical
 from keras_gen.likelihoods.discretized_logistic_mixture import DiscretizedLogisticMixture
 from keras_gen.likelihoods.likelihood import Likelihood
 from keras_gen.likelihoods.normal import Normal
+from keras_gen.likelihoods.per_channel import PerChannel
 
-__all__ = ["Bernoulli", "Categorical", "DiscretizedLogisticMixture", "Likelihood", "Normal", "likelihood_of"]
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "DiscretizedLogisticMixture",
+    "Likelihood",
+    "Normal",
+    "PerChannel",
+    "likelihood_of",
+    "pixel_likelihood_of",
+]
 
 
 def likelihood_of(levels: int, likelihood: Likelihood | None = None) -> Likelihood:
@@ -30,5 +40,34 @@ def likelihood_of(levels: int, likelihood: Likelihood | None = None) -> Likeliho
         raise ValueError(
             f"likelihood must be of single values, received {type(likelihood).__name__}, which is "
             "of whole pixels."
+        )
+    return likelihood
+
+
+def pixel_likelihood_of(
+    levels: int, channels: int, likelihood: Likelihood | None = None
+) -> Likelihood:
+    """The likelihood of whole pixels: the given one, checked, or one that fits.
+
+    Args:
+        levels: how many values a channel takes.
+        channels: of a pixel.
+        likelihood: of whole pixels, or of a single channel's values, which are then independent;
+            `None` is Bernoulli for binary images of one channel, else a mixture of ten discretised
+            logistics.
+
+    Raises:
+        ValueError: the likelihood is of other levels or channels.
+    """
+    if likelihood is None:
+        if levels == 2 and channels == 1:
+            return PerChannel(Bernoulli(), 1)
+        return DiscretizedLogisticMixture(levels, channels)
+    if likelihood.channels is None:
+        return PerChannel(likelihood_of(levels, likelihood), channels)
+    if (likelihood.levels, likelihood.channels) != (levels, channels):
+        raise ValueError(
+            f"likelihood must be of {levels} levels and {channels} channels, as the model is, "
+            f"received one of {likelihood.levels} and {likelihood.channels}."
         )
     return likelihood
