@@ -43,6 +43,8 @@ MODELS = {
     "made": (keras_gen.MADE, {"hidden_units": (1024,)}, 1e-3),
     "pixel_cnn": (keras_gen.PixelCNN, {"filters": 64, "num_blocks": 6}, 3e-3),
     "pixel_cnn_plus_plus": (keras_gen.PixelCNNPlusPlus, {"filters": 32}, 2e-3),
+    "pixel_snail": (keras_gen.PixelSNAIL, {"filters": 32, "num_blocks": 2}, 2e-3),
+    "pixel_rnn": (keras_gen.PixelRNN, {"filters": 32, "num_blocks": 2}, 3e-3),
     "vae": (keras_gen.VAE, {}, 2e-3),
 }
 

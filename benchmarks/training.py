@@ -16,12 +16,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen import DCGAN, VAE, GatedPixelCNN, PixelCNN, PixelCNNPlusPlus
+from keras_gen import DCGAN, VAE, GatedPixelCNN, PixelCNN, PixelCNNPlusPlus, PixelSNAIL
 from keras_gen.likelihoods import DiscretizedLogisticMixture
 from table import print_table
 
 # GatedPixelCNN: 7x7 first layer, 6 gated layers of 3x3, 48 channels, head of 32.
 # PixelCNNPlusPlus: 1 block at each of 2 resolutions, 32 filters, 5 logistics of 256 levels.
+# PixelSNAIL: 4 blocks of 2 residual convolutions, 32 filters, keys of 4, values of 16.
 # PixelCNN: 7x7 first layer, 6 residual blocks of 128-64-128 channels, head of 32.
 MODELS = {
     "gated_pixel_cnn": lambda: GatedPixelCNN(
@@ -33,6 +34,7 @@ MODELS = {
         num_scales=2,
         likelihood=DiscretizedLogisticMixture(256, channels=1, num_components=5),
     ),
+    "pixel_snail": lambda: PixelSNAIL((28, 28, 1), levels=2, key_dim=4, value_dim=16),
     "vae": lambda: VAE((28, 28, 1), levels=2),
     "dcgan": lambda: DCGAN((28, 28, 1), levels=2),
 }

@@ -3,7 +3,14 @@
 from keras_gen import data, likelihoods, metrics, random
 from keras_gen.adversarial import DCGAN, GAN, minimax, non_saturating
 from keras_gen.autoencoders import VAE
-from keras_gen.autoregressive import MADE, GatedPixelCNN, PixelCNN, PixelCNNPlusPlus
+from keras_gen.autoregressive import (
+    MADE,
+    GatedPixelCNN,
+    PixelCNN,
+    PixelCNNPlusPlus,
+    PixelRNN,
+    PixelSNAIL,
+)
 from keras_gen.generative_model import GenerativeModel
 
 __all__ = [
@@ -15,6 +22,8 @@ __all__ = [
     "GenerativeModel",
     "PixelCNN",
     "PixelCNNPlusPlus",
+    "PixelRNN",
+    "PixelSNAIL",
     "data",
     "likelihoods",
     "metrics",

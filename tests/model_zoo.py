@@ -8,7 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from keras_gen import DCGAN, MADE, VAE, GatedPixelCNN, PixelCNN, PixelCNNPlusPlus, data, metrics
+from keras_gen import (
+    DCGAN,
+    MADE,
+    VAE,
+    GatedPixelCNN,
+    PixelCNN,
+    PixelCNNPlusPlus,
+    PixelRNN,
+    PixelSNAIL,
+    data,
+    metrics,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +113,33 @@ ZOO = {
         PixelCNNPlusPlus,
         {"filters": 5, "num_scales": 2},
         prepare=lambda digits: small_colours(digits)[:, :4],
+        levels=4,
+        conditional=True,
+        epochs=4,
+        score=loss,
+    ),
+    "row_lstm": Entry(
+        PixelRNN,
+        {"recurrence": "row", "filters": 12, "num_blocks": 1, "first_kernel_size": 3},
+        prepare=small_colours,
+        levels=4,
+        conditional=True,
+        epochs=4,
+        score=loss,
+    ),
+    "diagonal_bilstm": Entry(
+        PixelRNN,
+        {"recurrence": "diagonal", "filters": 8, "num_blocks": 2, "first_kernel_size": 3},
+        prepare=lambda digits: binary(digits[:, 1:6, 2:6]),
+        levels=2,
+        conditional=False,
+        epochs=6,
+        score=loss,
+    ),
+    "pixel_snail": Entry(
+        PixelSNAIL,
+        {"filters": 6, "num_blocks": 1, "num_residuals": 1, "key_dim": 2, "value_dim": 4},
+        prepare=small_colours,
         levels=4,
         conditional=True,
         epochs=4,

@@ -4,5 +4,7 @@ from keras_gen.autoregressive.gated_pixel_cnn import GatedPixelCNN
 from keras_gen.autoregressive.made import MADE
 from keras_gen.autoregressive.pixel_cnn import PixelCNN
 from keras_gen.autoregressive.pixel_cnn_plus_plus import PixelCNNPlusPlus
+from keras_gen.autoregressive.pixel_rnn import PixelRNN
+from keras_gen.autoregressive.pixel_snail import PixelSNAIL
 
-__all__ = ["MADE", "GatedPixelCNN", "PixelCNN", "PixelCNNPlusPlus"]
+__all__ = ["MADE", "GatedPixelCNN", "PixelCNN", "PixelCNNPlusPlus", "PixelRNN", "PixelSNAIL"]

@@ -104,17 +104,17 @@ def ancestral_sampling(
             drawn = step(features, tf.gather(begun.noise, column), known, column_cache, *place)
             return drawn.column_cache, [drawn.value, drawn.kept] if kept else [drawn.value]
 
-        column_cache, drawn = _loop(
+        column_cache, drawn = take_turns(
             columns, unroll, draw_column, begun.column_cache, value_and_kept
         )
         return end_row(begun, column_cache, *drawn, *[None] * (not kept)), [drawn[0]]
 
     row = tf.TensorSpec([columns, *value.shape], value.dtype)
-    _, (values,) = _loop(rows, unroll, draw_row, row_cache, [row])
+    _, (values,) = take_turns(rows, unroll, draw_row, row_cache, [row])
     return values
 
 
-def _loop(
+def take_turns(
     count: int | tf.Tensor,
     unroll: int,
     turn: Callable[..., tuple[Any, list[tf.Tensor]]],

@@ -54,6 +54,7 @@ class GatedResnet(keras.layers.Layer):
     Args:
         filters: features in and out.
         right: columns seen to the right: 1 for a stream of whole rows, else 0.
+        pointwise: whether the convolutions see the pixel itself alone.
         num_shortcuts: how many other streams' features come in.
         num_classes: of the labels that shift the gates; `None` is unconditional.
         dropout: the share of features dropped in training.
@@ -67,16 +68,17 @@ class GatedResnet(keras.layers.Layer):
         num_shortcuts: int = 0,
         num_classes: int | None = None,
         dropout: float = 0.0,
+        pointwise: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.filters, self.num_classes, self.dropout = filters, num_classes, dropout
-        policy = self.dtype_policy
-        self.first = ShiftedConv2D(2 * filters, filters, right=right, dtype=policy, name="first")
+        self.pointwise = pointwise
+        reach: dict[str, Any] = {"rows": 1, "left": 0} if pointwise else {"right": right}
+        reach["dtype"] = self.dtype_policy
+        self.first = ShiftedConv2D(2 * filters, filters, name="first", **reach)
         # Small at first, so that a deep network begins near the identity.
-        self.second = ShiftedConv2D(
-            2 * filters, 2 * filters, right=right, gain=0.3, dtype=policy, name="second"
-        )
+        self.second = ShiftedConv2D(2 * filters, 2 * filters, gain=0.3, name="second", **reach)
         self.shortcuts = [
             self.add_weight((2 * filters, filters), "glorot_uniform", name=f"shortcut_{i}")
             for i in range(num_shortcuts)
@@ -111,9 +113,9 @@ class GatedResnet(keras.layers.Layer):
         return 0.0 if self.num_classes is None else tf.gather(self.label_bias, labels)
 
     @property
-    def cache_names(self) -> tuple[str, str]:
+    def cache_names(self) -> tuple[str, ...]:
         """What the block remembers, by name: the inputs of its two convolutions."""
-        return f"{self.name}/first", f"{self.name}/second"
+        return () if self.pointwise else (f"{self.name}/first", f"{self.name}/second")
 
     @property
     def cache_size(self) -> int:
@@ -167,19 +169,26 @@ class GatedResnet(keras.layers.Layer):
         Args:
             x: the pixel's features.
             shortcuts: the last of the shortcuts, those that `above` did not take.
-            above: what `above` gave for the pixel.
+            above: what `above` gave for the pixel; of a pointwise block, its `biases`.
             memory: of the column to the left.
             weights: from `step_weights`.
         """
-        names = self.cache_names
-        seen = concat_elu(x)
-        hidden = self.first.step(above[0], [memory.swap(names[0], seen), seen], weights.first)
+        to_hidden, to_gates = above
+        hidden = self.first.step(to_hidden, self._seen(0, x, memory), weights.first)
         kernels = weights.shortcuts[len(weights.shortcuts) - len(shortcuts) :]
         for other, kernel in zip(shortcuts, kernels, strict=True):
             hidden += tf.matmul(concat_elu(other), kernel)
-        seen = concat_elu(hidden)
-        gates = self.second.step(above[1], [memory.swap(names[1], seen), seen], weights.second)
+        gates = self.second.step(to_gates, self._seen(1, hidden, memory), weights.second)
         return x + _gate(gates)
+
+    def _seen(self, index: int, x: tf.Tensor, memory: Memory) -> list[tf.Tensor]:
+        """What one of the convolutions sees of the row: the column to the left, and this one."""
+        x = concat_elu(x)
+        return [x] if self.pointwise else [memory.swap(self.cache_names[index], x), x]
+
+    def biases(self, labels: tf.Tensor | None) -> list[tf.Tensor]:
+        """What a pointwise block's steps take in place of what comes from above."""
+        return [tf.convert_to_tensor(self.first.bias), self.second.bias + self.bias_of(labels)]
 
 
 def _gate(x: tf.Tensor) -> tf.Tensor:

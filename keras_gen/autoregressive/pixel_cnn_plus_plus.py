@@ -6,8 +6,7 @@ Mixture Likelihood and Other Modifications", arXiv 1701.05517.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -137,10 +136,6 @@ class PixelCNNPlusPlus(PixelModel):
         self.head.build((None, filters))
         self.built = True
 
-    def _with_ones(self, x: tf.Tensor, dtype: Any = None) -> tf.Tensor:
-        unit = self.to_unit(x, dtype)
-        return tf.concat([unit, tf.ones_like(unit[..., :1])], axis=unit.shape.rank - 1)
-
     def _through(self, stream: int, x, active: int, run, halve, double):
         """Takes one stream down through the resolutions and up again.
 
@@ -171,8 +166,8 @@ class PixelCNNPlusPlus(PixelModel):
     # ---- objective -------------------------------------------------------------------------------
 
     def call(self, x, labels=None, training=False):
-        image = self._with_ones(x)
-        seeds = self._dropout_seeds() if training and self.dropout else itertools.repeat(None)
+        image = self.with_ones(x)
+        seeds = self.dropout_seeds(training)
         row_of: dict[str, tf.Tensor] = {}
 
         def run_row(pair, x, shortcuts):
@@ -196,13 +191,6 @@ class PixelCNNPlusPlus(PixelModel):
         features = self._through(1, features, self.num_scales, run_pixel, halve, double)
         return self.head(tf.nn.elu(features))
 
-    def _dropout_seeds(self) -> Iterator[tf.Tensor]:
-        """A seed for each block: of the model's seed, the step, and the replica."""
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        step = tf.cast(self.optimizer.iterations, tf.int32)
-        first = tf.constant(self.seed % 2**31, tf.int32) + 1_000_003 * replica
-        return (tf.stack([first + index, step]) for index in itertools.count())
-
     # ---- sampling --------------------------------------------------------------------------------
 
     def draw(self, noise, labels, temperature, given=None):
@@ -216,7 +204,7 @@ class PixelCNNPlusPlus(PixelModel):
         names_of_features: dict[int, dict[str, int]] = {}
 
         def begin_row(row, above, cache, phase):
-            image = self._with_ones(above.pixels, "float32") * tf.cast(row > 0, "float32")
+            image = self.with_ones(above.pixels, "float32") * tf.cast(row > 0, "float32")
             # What the row above left, of the scales that had a row there.
             parts = tf.split(above.kept, [size for _, size in remembered.values()], axis=-1)
             seen = cache["pixels"] | {
@@ -266,7 +254,7 @@ class PixelCNNPlusPlus(PixelModel):
             pixel = self.likelihood.draw(parameters, pixel_noise, temperature)
             if known is not None:
                 pixel = known.keep(pixel)
-            memory.now["image"] = self._with_ones(pixel, "float32")
+            memory.now["image"] = self.with_ones(pixel, "float32")
             kept = [
                 memory.now.get(name, tf.zeros([num, size]))
                 for name, (_, size) in remembered.items()

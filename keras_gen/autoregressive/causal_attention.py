@@ -1,0 +1,113 @@
+"""Attention to the past alone: over all positions at once, or from a cache of keys and values.
+
+Vaswani et al. 2017, "Attention Is All You Need", arXiv 1706.03762.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+# As good as minus infinity, and no NaN where all is masked.
+_MASKED = -1e9
+
+
+def attention(query, key, value, strict: bool = False) -> tf.Tensor:
+    """Attends from every position to those before it.
+
+    Args:
+        query: `[n, length, heads, key_dim]`.
+        key: likewise.
+        value: `[n, length, heads, value_dim]`.
+        strict: whether a position is hidden from itself; the first then gets zeros.
+
+    Returns:
+        `[n, length, heads * value_dim]`.
+    """
+    length = query.shape[1] if query.shape[1] is not None else tf.shape(query)[1]
+    position = tf.range(length)
+    before = tf.math.less if strict else tf.math.less_equal
+    mask = before(position[None], position[:, None])
+    query, key, value = (tf.transpose(x, [0, 2, 1, 3]) for x in (query, key, value))
+    logits = tf.matmul(query / math.sqrt(query.shape[-1]), key, transpose_b=True)
+    logits = tf.where(mask, logits, tf.cast(_MASKED if logits.dtype == tf.float32 else -3e4, logits.dtype))
+    weights = tf.nn.softmax(logits)
+    if strict:
+        weights *= tf.cast(mask, weights.dtype)
+    mixed = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
+    return tf.reshape(mixed, [-1, length, mixed.shape[2] * mixed.shape[3]])
+
+
+class Entries(NamedTuple):
+    """Keys `[n, heads, entries, key_dim]` and values `[n, heads, entries, value_dim]`."""
+
+    keys: tf.Tensor
+    values: tf.Tensor
+
+    @classmethod
+    def empty(cls, num, heads: int, entries: int, key_dim: int, value_dim: int) -> Entries:
+        """As many entries of zeros."""
+        return cls(*(tf.zeros([num, heads, entries, size]) for size in (key_dim, value_dim)))
+
+    def put(self, at: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> Entries:
+        """Sets one entry, or as many in a row as the new ones have.
+
+        Args:
+            at: int32 scalar; of rows of entries it counts the rows.
+            key: `[n, heads, entries put, key_dim]`.
+            value: `[n, heads, entries put, value_dim]`.
+        """
+        return Entries(*(_put(old, at, new) for old, new in zip(self, (key, value), strict=True)))
+
+
+def _put(old: tf.Tensor, at: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
+    _, heads, entries, size = old.shape
+    together = new.shape[2]
+    rows = tf.reshape(old, [-1, heads, entries // together, together, size])
+    here = tf.range(entries // together) == at
+    rows = tf.where(here[None, None, :, None, None], new[:, :, None], rows)
+    return tf.reshape(rows, [-1, heads, entries, size])
+
+
+def split_heads(kept: tf.Tensor, heads: int, key_dim: int, value_dim: int) -> tuple:
+    """Keys and values `[n, heads, entries, .]` of what was kept, `[n, entries, heads * both]`."""
+    entries = kept.shape[1]
+    keys, values = tf.split(kept, [heads * key_dim, heads * value_dim], axis=2)
+    return tuple(
+        tf.transpose(tf.reshape(part, [-1, entries, heads, size]), [0, 2, 1, 3])
+        for part, size in ((keys, key_dim), (values, value_dim))
+    )
+
+
+def attend(
+    query: tf.Tensor, past: Entries, num_past: tf.Tensor, recent: Entries, num_recent: tf.Tensor
+) -> tf.Tensor:
+    """Attends from one position to the entries of finished rows, and to those of its own.
+
+    Args:
+        query: `[n, heads, key_dim]`.
+        past: entries of rows that are finished.
+        num_past: how many of them there are.
+        recent: entries of the row under way.
+        num_recent: how many of them there are.
+
+    Returns:
+        `[n, heads * value_dim]`; zeros where there is no entry.
+    """
+    query = query[:, :, None] / math.sqrt(query.shape[-1])
+    entries = (past, num_past), (recent, num_recent)
+    mask = tf.concat([tf.range(e.keys.shape[2]) < count for e, count in entries], axis=0)
+    logits = tf.concat([tf.matmul(query, e.keys, transpose_b=True) for e, _ in entries], axis=3)
+    weights = tf.nn.softmax(tf.where(mask, logits, _MASKED)) * tf.cast(mask, tf.float32)
+    of_past, of_recent = tf.split(weights, [e.keys.shape[2] for e, _ in entries], axis=3)
+    mixed = tf.matmul(of_past, past.values) + tf.matmul(of_recent, recent.values)
+    return tf.reshape(mixed, [-1, mixed.shape[1] * mixed.shape[3]])
+
+
+def coordinates(height: int, width: int) -> np.ndarray:
+    """Each pixel's row and column, in [-0.5, 0.5]: float32 `[1, height, width, 2]`."""
+    axes = (np.linspace(-0.5, 0.5, size) if size > 1 else np.zeros(1) for size in (height, width))
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)[None].astype(np.float32)
