@@ -5,6 +5,7 @@ from keras_gen.adversarial import DCGAN, GAN, minimax, non_saturating
 from keras_gen.autoencoders import VAE
 from keras_gen.autoregressive import (
     MADE,
+    CharRNN,
     GatedPixelCNN,
     PixelCNN,
     PixelCNNPlusPlus,
@@ -18,6 +19,7 @@ __all__ = [
     "GAN",
     "MADE",
     "VAE",
+    "CharRNN",
     "GatedPixelCNN",
     "GenerativeModel",
     "PixelCNN",

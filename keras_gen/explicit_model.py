@@ -28,9 +28,13 @@ class ExplicitModel(GenerativeModel):
         raise NotImplementedError(f"{type(self).__name__} must supply log_likelihood().")
 
     def objective(self, x, labels, training):
-        nll = -self.log_likelihood(x, labels, training)
-        dimensions = tf.cast(tf.size(x[0]), nll.dtype)
-        return {"loss": nll, "nll": nll, "bits_per_dim": nll / (dimensions * math.log(2.0))}
+        return self.terms_of(self.log_likelihood(x, labels, training), tf.size(x[0]))
+
+    def terms_of(self, log_likelihood: tf.Tensor, dimensions: tf.Tensor | int) -> dict:
+        """The terms of an objective, from nats an example and how many values an example has."""
+        nll = -log_likelihood
+        bits = nll / (tf.cast(dimensions, nll.dtype) * math.log(2.0))
+        return {"loss": nll, "nll": nll, "bits_per_dim": bits}
 
     def log_prob(self, x: Any, labels: Any = None) -> np.ndarray:
         """The exact log-probability of each example.

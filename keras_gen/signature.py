@@ -14,16 +14,18 @@ class Input:
     """One input of a signature.
 
     Args:
-        shape: of the tensor; `None` is the batch.
+        shape: of the tensor; `None` is first the batch, and then the time.
         dtype: its name, as NumPy says it.
         minimum: the least value allowed, or `None`.
         maximum: the greatest value allowed, or `None`.
+        values: all values allowed, where they are few and not a range; or `None`.
     """
 
     shape: tuple[int | None, ...]
     dtype: str
     minimum: float | None = None
     maximum: float | None = None
+    values: tuple[int, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

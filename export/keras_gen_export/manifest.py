@@ -12,7 +12,7 @@ FORMAT_VERSION = 1
 
 
 def describe(signatures: dict[str, Any]) -> dict[str, Any]:
-    """Describes signatures in plain types; `null` in a shape is the batch."""
+    """Describes signatures in plain types; `null` in a shape is the batch, or time."""
     return {
         name: {
             "inputs": {
@@ -21,6 +21,7 @@ def describe(signatures: dict[str, Any]) -> dict[str, Any]:
                     "dtype": value.dtype,
                     "minimum": value.minimum,
                     "maximum": value.maximum,
+                    "values": value.values,
                 }
                 for key, value in signature.inputs.items()
             },

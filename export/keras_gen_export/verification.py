@@ -12,6 +12,8 @@ import tensorflow as tf
 from keras_gen_export import manifest as manifests
 
 BATCH_SIZES = (1, 3)
+# Of sequences that may be of any length: no power of two, so that the last block is not full.
+TIME = 37
 
 
 class VerificationError(RuntimeError):
@@ -101,8 +103,12 @@ def _compare(
 
 def _example(spec: Any, batch_size: int, rng: np.random.Generator) -> np.ndarray:
     """An array of values that an input allows."""
-    shape = [batch_size if size is None else size for size in spec.shape]
+    batch, *rest = spec.shape or [1]
+    shape = [batch_size if batch is None else batch] if spec.shape else []
+    shape += [TIME if size is None else size for size in rest]
     dtype = np.dtype(spec.dtype)
+    if spec.values is not None:
+        return rng.choice(np.array(spec.values, dtype), shape)
     if dtype.kind == "b":
         return rng.random(shape) < 0.5
     if dtype.kind == "f":

@@ -1,5 +1,6 @@
 """Autoregressive models: exact likelihoods, one conditional at a time."""
 
+from keras_gen.autoregressive.char_rnn import CharRNN
 from keras_gen.autoregressive.gated_pixel_cnn import GatedPixelCNN
 from keras_gen.autoregressive.made import MADE
 from keras_gen.autoregressive.pixel_cnn import PixelCNN
@@ -7,4 +8,4 @@ from keras_gen.autoregressive.pixel_cnn_plus_plus import PixelCNNPlusPlus
 from keras_gen.autoregressive.pixel_rnn import PixelRNN
 from keras_gen.autoregressive.pixel_snail import PixelSNAIL
 
-__all__ = ["MADE", "GatedPixelCNN", "PixelCNN", "PixelCNNPlusPlus", "PixelRNN", "PixelSNAIL"]
+__all__ = ["MADE", "CharRNN", "GatedPixelCNN", "PixelCNN", "PixelCNNPlusPlus", "PixelRNN", "PixelSNAIL"]

@@ -56,3 +56,18 @@ def naive_sample(model, num, seed, labels=None, temperature=1.0):
                 value = pixel[:, channel]
             x[:, row, column, channel] = value
     return x
+
+
+def naive_sequences(model, num, seed, labels=None, temperature=1.0):
+    """Draws sequences by running the whole network once for every token."""
+    noise = Noise(random.spread(seed, num))
+    labels = None if labels is None else tf.constant(labels)
+    logits_of = tf.function(lambda x: model(x, labels), autograph=False)
+    tokens = np.zeros((num, model.length), np.int32)
+    for t in range(model.length):
+        block, place = divmod(t, model.block)
+        if place == 0:
+            gumbel = model.block_noise(noise, block).numpy()
+        logits = logits_of(model.tokenizer.decode(tf.constant(tokens)))[:, t].numpy()
+        tokens[:, t] = np.argmax(logits + temperature * gumbel[:, place], axis=-1)
+    return model.tokenizer.decode(tf.constant(tokens)).numpy()

@@ -125,6 +125,13 @@ def _check(name: str, value: Any, description: dict[str, Any]) -> np.ndarray:
         raise ValueError(
             f"{name} must be {allowed}, received values from {value.min()} to {value.max()}."
         )
+    values = description.get("values")
+    if values is not None and not np.isin(value, values).all():
+        unknown = sorted(set(np.unique(value).tolist()) - set(values))
+        raise ValueError(
+            f"{name} must be among the {len(values)} values that the manifest lists, received "
+            f"{', '.join(map(str, unknown))}."
+        )
     shape = description["shape"]
     one_for_all = shape == [None] and value.ndim == 0
     fits = len(shape) == value.ndim and all(
