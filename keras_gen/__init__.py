@@ -5,12 +5,18 @@ from keras_gen.adversarial import DCGAN, GAN, minimax, non_saturating
 from keras_gen.autoencoders import VAE
 from keras_gen.autoregressive import (
     MADE,
+    Characters,
     CharRNN,
     GatedPixelCNN,
+    MuLaw,
     PixelCNN,
     PixelCNNPlusPlus,
     PixelRNN,
+    Pixels,
     PixelSNAIL,
+    Tokens,
+    Transformer,
+    WaveNet,
 )
 from keras_gen.generative_model import GenerativeModel
 
@@ -20,12 +26,18 @@ __all__ = [
     "MADE",
     "VAE",
     "CharRNN",
+    "Characters",
     "GatedPixelCNN",
     "GenerativeModel",
+    "MuLaw",
     "PixelCNN",
     "PixelCNNPlusPlus",
     "PixelRNN",
     "PixelSNAIL",
+    "Pixels",
+    "Tokens",
+    "Transformer",
+    "WaveNet",
     "data",
     "likelihoods",
     "metrics",

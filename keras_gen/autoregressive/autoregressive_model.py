@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,19 @@ class AutoregressiveModel(ExplicitModel):
     def draw(self, noise, labels, temperature, given: Given | None = None):
         """Maps the noise of n seeds to n samples, which keep what is given."""
         raise NotImplementedError(f"{type(self).__name__} must supply draw().")
+
+    def dropout_seeds(self, training: bool) -> Iterator[tf.Tensor | None]:
+        """A seed for each layer that drops: of the model's seed, the step, and the replica.
+
+        A run that goes on after an interruption then drops what it would have dropped. Outside of
+        training there is none.
+        """
+        if not training or not self.dropout:
+            return itertools.repeat(None)
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        step = tf.cast(self.optimizer.iterations, tf.int32)
+        first = tf.constant(self.seed % 2**31, tf.int32) + 1_000_003 * replica
+        return (tf.stack([first + layer, step]) for layer in itertools.count())
 
     def log_prob(self, x: Any, labels: Any = None, per_dimension: bool = False) -> np.ndarray:
         """The exact log-probability of each example, or of each of its values.

@@ -108,7 +108,7 @@ class CharRNN(SequenceModel):
         inputs = tf.transpose(inputs)
 
         def turn(index, states):
-            logits, states, _ = self.step(tf.gather(inputs, index), None, states, weights)
+            logits, states, _ = self.step(tf.gather(inputs, index), None, states, weights, [])
             return states, [logits]
 
         logits = tf.TensorSpec([None, self.tokenizer.num_tokens])
@@ -168,7 +168,7 @@ class CharRNN(SequenceModel):
         states = [[tf.cast(x, tf.float32) for x in state] for state in self._no_states(num)]
         return (first, kernels, recurrent, biases, head), states
 
-    def step(self, token, features, cache, weights):
+    def step(self, token, features, cache, weights, shared):
         first, kernels, recurrent, biases, head = weights
         of_input, next_cache = tf.gather(first, token), []
         for i, state in enumerate(cache):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -55,19 +54,6 @@ class PixelModel(AutoregressiveModel, ImageModel):
         """Images in [-1, 1] with a channel of ones more, so that a network sees their edge."""
         unit = self.to_unit(x, dtype)
         return tf.concat([unit, tf.ones_like(unit[..., :1])], axis=unit.shape.rank - 1)
-
-    def dropout_seeds(self, training: bool) -> Iterator[tf.Tensor | None]:
-        """A seed for each layer that drops: of the model's seed, the step, and the replica.
-
-        A run that goes on after an interruption then drops what it would have dropped. Outside of
-        training there is none.
-        """
-        if not training or not self.dropout:
-            return itertools.repeat(None)
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        step = tf.cast(self.optimizer.iterations, tf.int32)
-        first = tf.constant(self.seed % 2**31, tf.int32) + 1_000_003 * replica
-        return (tf.stack([first + layer, step]) for layer in itertools.count())
 
     def draw_channels(
         self,

@@ -94,11 +94,16 @@ class SequenceModel(AutoregressiveModel):
 
     def begin_block(
         self, block: tf.Tensor, cache: Any, weights: Any
-    ) -> tuple[tf.Tensor | None, Any]:
-        """What a block's tokens share: features `[block, num, k]` or `None`, and a column cache."""
-        return None, cache
+    ) -> tuple[tf.Tensor | None, Any, Any]:
+        """What is made for a block at once.
 
-    def step(self, token: tf.Tensor, features: tf.Tensor | None, cache: Any, weights: Any) -> tuple:
+        Returns:
+            Features of its places, `[block, num, k]` or `None`; the cache of its steps; and a list
+            of what all of them share.
+        """
+        return None, cache, []
+
+    def step(self, token, features, cache, weights: Any, shared: list) -> tuple:
         """One place.
 
         Args:
@@ -106,6 +111,7 @@ class SequenceModel(AutoregressiveModel):
             features: of the place, from `begin_block`.
             cache: from `begin_block` or the last call.
             weights: from `start`.
+            shared: from `begin_block`.
 
         Returns:
             Logits `[num, num_tokens]`, the next cache, and what the next blocks need, `[num,
@@ -136,12 +142,12 @@ class SequenceModel(AutoregressiveModel):
 
         def begin_row(row, cache):
             token, cache = cache
-            features, column_cache = self.begin_block(row, cache, weights)
+            features, column_cache, shared[:] = self.begin_block(row, cache, weights)
             gumbel = tf.transpose(self.block_noise(noise, row), [1, 0, 2])
             return Row(features, gumbel, (token, column_cache), (row, cache))
 
         def step(features, gumbel, known, cache):
-            logits, cache, kept = self.step(cache[0], features, cache[1], weights)
+            logits, cache, kept = self.step(cache[0], features, cache[1], weights, shared)
             if top_k is not None:
                 logits = tf.where(logits < _kth_largest(logits, top_k), _NEVER, logits)
             # Gumbel-max: argmax(logits / t + g) = argmax(logits + t g), and that allows t = 0.
@@ -155,6 +161,7 @@ class SequenceModel(AutoregressiveModel):
             token, column_cache = column_cache
             return token, self.end_block(*begun.row_cache, column_cache, kept)
 
+        shared: list[Any] = []  # by the steps of the block under way
         weights, cache = self.start(num, labels)
         beginning = tf.fill([num], self.tokenizer.num_tokens)
         tokens = ancestral_sampling(
