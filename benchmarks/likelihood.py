@@ -1,8 +1,10 @@
-"""Trains a model for a given time on fixed binarized MNIST and prints its test score in nats.
+"""Trains a model for a given time and prints its test score, in nats and bits per dimension.
 
     python benchmarks/likelihood.py gated_pixel_cnn --minutes 15 --data-file FILE
+    python benchmarks/likelihood.py char_rnn --minutes 15 --data text:FILE
 
-The file is Larochelle's binarization (Larochelle & Murray 2011), an `.npz` of bit-packed rows.
+`--data-file` is Larochelle's binarization of MNIST (Larochelle & Murray 2011), an `.npz` of
+bit-packed rows.
 """
 
 import argparse
@@ -13,7 +15,7 @@ import time
 import keras
 
 import keras_gen
-from keras_gen import data
+from keras_gen import data, runs
 
 
 class TimeOverError(Exception):
@@ -26,25 +28,31 @@ class Deadline(keras.callbacks.Callback):
     def __init__(self, seconds: float):
         super().__init__()
         self.seconds = seconds
+        self.batches = 0
 
     def on_train_begin(self, logs=None):
         self.begin = time.perf_counter()
         self.peak = float(self.model.optimizer.learning_rate)
 
     def on_train_batch_end(self, batch, logs=None):
+        self.batches += 1
         share = min((time.perf_counter() - self.begin) / self.seconds, 1.0)
         self.model.optimizer.learning_rate = self.peak * 0.5 * (1 + math.cos(math.pi * share))
         if share >= 1.0:
             raise TimeOverError
 
 
+# The class, its options beyond what the data says, and its learning rate.
 MODELS = {
-    "gated_pixel_cnn": (keras_gen.GatedPixelCNN, {"filters": 32, "num_blocks": 6}, 3e-3),
-    "made": (keras_gen.MADE, {"hidden_units": (1024,)}, 1e-3),
+    "made": (keras_gen.MADE, {"hidden_units": (2048,), "num_masks": 4}, 1e-3),
     "pixel_cnn": (keras_gen.PixelCNN, {"filters": 64, "num_blocks": 6}, 3e-3),
+    "gated_pixel_cnn": (keras_gen.GatedPixelCNN, {"filters": 32, "num_blocks": 6}, 3e-3),
     "pixel_cnn_plus_plus": (keras_gen.PixelCNNPlusPlus, {"filters": 32}, 2e-3),
     "pixel_snail": (keras_gen.PixelSNAIL, {"filters": 32, "num_blocks": 2}, 2e-3),
     "pixel_rnn": (keras_gen.PixelRNN, {"filters": 32, "num_blocks": 2}, 3e-3),
+    "transformer": (keras_gen.Transformer, {"model_dim": 128, "num_blocks": 3}, 1e-3),
+    "char_rnn": (keras_gen.CharRNN, {"units": 256}, 3e-3),
+    "wavenet": (keras_gen.WaveNet, {}, 2e-3),
     "vae": (keras_gen.VAE, {}, 2e-3),
 }
 
@@ -60,25 +68,36 @@ def options_of(arguments: list[str]) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", choices=sorted(MODELS))
-    parser.add_argument("--data-file", required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data-file", help="of fixed binarized MNIST")
+    source.add_argument("--data", help="as `keras_gen.data.load` names it")
+    parser.add_argument("--data-length", type=int, help="of texts and sounds")
+    parser.add_argument("--conditional", action="store_true", help="tell the model the labels")
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--eval-batch-size", type=int, default=100)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--num-samples", type=int, default=64, help="of a latent model's bound")
     parser.add_argument("--save", help="a .keras file to write")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     arguments = parser.parse_args()
 
-    kwargs = {"image_shape": (28, 28, 1)}
-    name = f"npz:{arguments.data_file}"
+    kwargs = {"image_shape": (28, 28, 1)} if arguments.data_file else {}
+    kwargs["length"] = arguments.data_length
+    name = arguments.data or f"npz:{arguments.data_file}"
     train, description = data.load(name, "train", arguments.batch_size, first_epoch=0, **kwargs)
-    test, _, _ = data.load_arrays(name, "test", **kwargs)
+    test, labels, _ = data.load_arrays(name, "test", **kwargs)
 
     keras.utils.set_random_seed(0)
     model_class, options, learning_rate = MODELS[arguments.model]
-    model = model_class(levels=2, **kwargs, **(options | options_of(arguments.set)))
-    model.compile(keras.optimizers.Adam(arguments.learning_rate or learning_rate))
+    options = runs.data_options(model_class, description) | options
+    if arguments.conditional:
+        options["num_classes"] = description.num_classes
+    model = model_class(**(options | options_of(arguments.set)), seed=0)
+    rate = arguments.learning_rate or learning_rate
+    model.compile(keras.optimizers.Adam(**(model.default_optimizer | {"learning_rate": rate})))
     seconds = arguments.minutes * 60
+    deadline = Deadline(seconds)
     begin = time.perf_counter()
     with contextlib.suppress(TimeOverError):
         model.fit(
@@ -86,19 +105,21 @@ def main() -> None:
             epochs=10**6,
             shuffle=False,
             steps_per_epoch=-(-description.count // arguments.batch_size),
-            callbacks=[Deadline(seconds)],
+            callbacks=[deadline],
             verbose=0,
         )
     minutes = (time.perf_counter() - begin) / 60
     steps = int(model.optimizer.iterations)
-    images = steps * arguments.batch_size
     if arguments.save:
         model.save(arguments.save)
-    scores = model.evaluate(test, batch_size=250, return_dict=True, verbose=0)
+    labels = labels if arguments.conditional else None
+    scores = model.evaluate(
+        test, labels, batch_size=arguments.eval_batch_size, return_dict=True, verbose=0
+    )
     print(f"{arguments.model}: {model.count_params():,} parameters")
     print(
-        f"{minutes:.1f} minutes, {steps:,} steps, {images / description.count:.2f} epochs, "
-        f"{images / minutes / 60:.0f} images a second"
+        f"{minutes:.1f} minutes, {steps:,} steps, {deadline.batches} batches, "
+        f"{deadline.batches * arguments.batch_size / description.count:.2f} epochs"
     )
     for term, value in scores.items():
         print(f"test {term}: {value:.4f}")

@@ -23,7 +23,10 @@ Temperature = Annotated[float, typer.Option(min=0.0, help="1 samples, 0 gives th
 Label = Annotated[int | None, typer.Option(help="A label for all; else each in turn.")]
 Data = Annotated[
     str | None,
-    typer.Option(help="digits, tfds:NAME, npz:FILE or folder:PATH; else the run's own data."),
+    typer.Option(
+        help="digits, tfds:NAME, npz:FILE, folder:PATH, text, text:FILE or audio:PATH; else the "
+        "run's own data."
+    ),
 ]
 DataDir = Annotated[Path | None, typer.Option(help="Where TFDS has prepared its data.")]
 Binarize = Annotated[str | None, typer.Option(help="fixed, or dynamic (anew each epoch).")]
@@ -31,6 +34,8 @@ Resize = Annotated[str | None, typer.Option(help="HEIGHT,WIDTH.")]
 Shape = Annotated[
     str | None, typer.Option(help="HEIGHT,WIDTH,CHANNELS of an .npz file's flat or packed rows.")
 ]
+Length = Annotated[int | None, typer.Option(min=1, help="Characters of texts, samples of sounds.")]
+SampleRate = Annotated[int | None, typer.Option(min=1, help="Resample sounds to so many Hz.")]
 
 
 # Options of a constructor that `--set` has no part in.
@@ -41,7 +46,11 @@ _NOT_SET = (
     "levels",
     "likelihood",
     "num_classes",
+    "length",
+    "sample_rate",
     "seed",
+    "tokenizer",
+    "vocabulary",
 )
 
 
@@ -50,9 +59,17 @@ def model_classes() -> dict[str, type]:
     import keras_gen
 
     return {
+        "char_rnn": keras_gen.CharRNN,
         "dcgan": keras_gen.DCGAN,
         "gated_pixel_cnn": keras_gen.GatedPixelCNN,
+        "made": keras_gen.MADE,
+        "pixel_cnn": keras_gen.PixelCNN,
+        "pixel_cnn_plus_plus": keras_gen.PixelCNNPlusPlus,
+        "pixel_rnn": keras_gen.PixelRNN,
+        "pixel_snail": keras_gen.PixelSNAIL,
+        "transformer": keras_gen.Transformer,
         "vae": keras_gen.VAE,
+        "wavenet": keras_gen.WaveNet,
     }
 
 
@@ -87,10 +104,17 @@ def _model_class(name: str) -> type:
 
 
 def _data_arguments(
-    name: str | None, batch_size: int, data_dir, binarize, resize, image_shape
+    name: str | None,
+    batch_size: int,
+    data_dir,
+    binarize,
+    resize,
+    image_shape,
+    length,
+    sample_rate,
 ) -> dict[str, Any]:
     # A run is read again from other places: paths are recorded whole.
-    if name is not None and name.startswith(("npz:", "folder:")):
+    if name is not None and name.startswith(("npz:", "folder:", "text:", "audio:")):
         kind, _, path = name.partition(":")
         name = f"{kind}:{Path(path).absolute()}"
     return {
@@ -100,20 +124,22 @@ def _data_arguments(
         "binarize": binarize,
         "resize": _integers("resize", resize),
         "image_shape": _integers("image_shape", image_shape),
+        "length": length,
+        "sample_rate": sample_rate,
     }
 
 
-def _load_images(run: Path, split: str, data, data_dir, binarize, resize, image_shape):
-    """The images of a split: of the data named, or of the run's own."""
+def _load_split(run: Path, split: str, data, **arguments):
+    """The examples of a split: of the data named, or of the run's own."""
     from keras_gen import data as datasets
     from keras_gen import runs
 
     if data is not None:
-        arguments = _data_arguments(data, 1, data_dir, binarize, resize, image_shape)
+        arguments = _data_arguments(data, 1, **arguments)
         seed = 0
     else:
         configuration = runs.read_configuration(run if run.is_dir() else run.parent)
-        given = _data_arguments(data, 1, data_dir, binarize, resize, image_shape)
+        given = _data_arguments(data, 1, **arguments)
         given = {name: value for name, value in given.items() if value is not None}
         arguments, seed = configuration.data | given, configuration.seed
     arguments.pop("batch_size")
@@ -146,11 +172,18 @@ def train(
     model: Annotated[str | None, typer.Argument(help="One of `keras-gen models`.")] = None,
     run: Annotated[Path | None, typer.Option(help="The run folder to make.")] = None,
     resume: Annotated[Path | None, typer.Option(help="A run folder to go on with.")] = None,
-    data: Annotated[str, typer.Option(help="digits, tfds:NAME, npz:FILE, folder:PATH.")] = "digits",
+    data: Annotated[
+        str,
+        typer.Option(
+            help="digits, tfds:NAME, npz:FILE, folder:PATH, text, text:FILE or audio:PATH."
+        ),
+    ] = "digits",
     data_dir: DataDir = None,
     binarize: Binarize = None,
     resize: Resize = None,
     image_shape: Shape = None,
+    length: Length = None,
+    sample_rate: SampleRate = None,
     epochs: Annotated[int, typer.Option(min=1)] = 10,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     learning_rate: Annotated[float | None, typer.Option(help="Else the model's own.")] = None,
@@ -188,7 +221,9 @@ def train(
         options["dtype"] = dtype
     configuration = runs.Configuration(
         model=model,
-        data=_data_arguments(data, batch_size, data_dir, binarize, resize, image_shape),
+        data=_data_arguments(
+            data, batch_size, data_dir, binarize, resize, image_shape, length, sample_rate
+        ),
         options=options,
         conditional=conditional,
         epochs=epochs,
@@ -215,48 +250,116 @@ def evaluate(
     binarize: Binarize = None,
     resize: Resize = None,
     image_shape: Shape = None,
+    length: Length = None,
+    sample_rate: SampleRate = None,
 ) -> None:
     """Print a model's scores on held-out data: nats and bits per dimension, or statistics."""
     from keras_gen import metrics, runs
 
     model = runs.load_model(run)
-    images, labels, _ = _load_images(run, split, data, data_dir, binarize, resize, image_shape)
-    images = model.check_data(images, "data")
+    examples, labels, _ = _load_split(
+        run,
+        split,
+        data,
+        data_dir=data_dir,
+        binarize=binarize,
+        resize=resize,
+        image_shape=image_shape,
+        length=length,
+        sample_rate=sample_rate,
+    )
+    examples = model.check_data(examples, "data")
     labels = labels if model.num_classes is not None else None
-    scores = model.evaluate(images, labels, batch_size=batch_size, return_dict=True, verbose=0)
-    typer.echo(f"{len(images)} images of {split}")
+    scores = model.evaluate(examples, labels, batch_size=batch_size, return_dict=True, verbose=0)
+    typer.echo(f"{len(examples)} examples of {split}")
     for name, value in scores.items():
         unit = "bits per dimension" if "bits_per_dim" in name else "nats"
         typer.echo(f"{name}: {value:.4f} {unit}")
     if hasattr(model, "importance_weighted_bound"):
         bound = -model.importance_weighted_bound(
-            images, labels, num_samples=num_samples, batch_size=batch_size
+            examples, labels, num_samples=num_samples, batch_size=batch_size
         ).mean()
         typer.echo(f"negative bound of {num_samples} samples: {bound:.4f} nats")
         typer.echo(f"  {model.bits_per_dim(bound):.4f} bits per dimension")
     if not hasattr(model, "log_prob"):
-        num = min(len(images), 1000)
+        num = min(len(examples), 1000)
         samples = model.sample(num, labels=None if labels is None else labels[:num], seed=0)
-        for name, value in metrics.sample_statistics(samples, images, model.levels).items():
+        for name, value in metrics.sample_statistics(samples, examples, model.levels).items():
             typer.echo(f"{name}: {value:.4f}")
 
 
 @app.command()
 def sample(
     run: Run,
-    output: Annotated[Path, typer.Option(help="The PNG file to write.")] = Path("samples.png"),
+    output: Annotated[
+        Path | None, typer.Option(help="The file to write: else samples.png, .wav or .txt.")
+    ] = None,
     num_samples: Annotated[int, typer.Option("--num-samples", "-n", min=1)] = 64,
     seed: Seed = 0,
     temperature: Temperature = 1.0,
     label: Label = None,
 ) -> None:
-    """Write a grid of samples."""
-    from keras_gen import pictures, runs
+    """Write samples: a grid of pictures, sounds one after another, or texts."""
+    from keras_gen import data, pictures, runs
 
     model = runs.load_model(run)
     labels = _labels(model, num_samples, label)
-    images = model.sample(num_samples, labels=labels, seed=seed, temperature=temperature)
-    typer.echo(f"wrote {pictures.save_grid(images, output, model.levels)}")
+    samples = model.sample(num_samples, labels=labels, seed=seed, temperature=temperature)
+    output = output or Path("samples").with_suffix(_SUFFIXES[model.data_name])
+    if model.data_name == "images":
+        pictures.save_grid(samples, output, model.levels)
+    elif model.data_name == "audio":
+        data.write_wav(output, samples, _sample_rate(run, model))
+    else:
+        _write_text(output, "\n\n".join(model.tokenizer.texts(samples)) + "\n")
+    typer.echo(f"wrote {output}")
+
+
+# What a file of samples is called, by the kind of data.
+_SUFFIXES = {"images": ".png", "audio": ".wav", "text": ".txt"}
+
+
+def _sample_rate(run: Path, model: Any) -> int:
+    """A model's own rate in Hz, or that of the run's data."""
+    if hasattr(model, "sample_rate"):
+        return model.sample_rate
+    nothing = dict.fromkeys(
+        ("data_dir", "binarize", "resize", "image_shape", "length", "sample_rate")
+    )
+    return _load_split(run, "test", None, **nothing)[2].sample_rate
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ValueError(
+            f"output must be a file that can be written, received {path}: {error.strerror}."
+        ) from None
+
+
+@app.command()
+def generate(
+    run: Run,
+    prompt: Annotated[str, typer.Option(help="The text to go on with.")] = "",
+    length: Annotated[
+        int | None, typer.Option(min=1, help="Characters to add; else the model's own number.")
+    ] = None,
+    seed: Seed = 0,
+    temperature: Temperature = 1.0,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, help="Draw from so many of the likeliest alone.")
+    ] = None,
+    label: Label = None,
+) -> None:
+    """Go on writing a text, and print it."""
+    from keras_gen import runs
+
+    model = runs.load_model(run)
+    if not hasattr(model, "generate"):
+        raise ValueError(f"run must hold a model of text, not {model.name}.")
+    labels = _labels(model, 1, label)
+    typer.echo(model.generate(prompt, length, seed, temperature, top_k, labels))
 
 
 @app.command()
@@ -276,6 +379,8 @@ def complete(
     binarize: Binarize = None,
     resize: Resize = None,
     image_shape: Shape = None,
+    length: Length = None,
+    sample_rate: SampleRate = None,
 ) -> None:
     """Draw the missing lower part of test images: a row each, the original and the hidden first."""
     import numpy as np
@@ -283,9 +388,19 @@ def complete(
     from keras_gen import pictures, runs
 
     model = runs.load_model(run)
-    if not hasattr(model, "complete"):
+    if not hasattr(model, "complete") or model.data_name != "images":
         raise ValueError(f"run must hold a model that completes images, not {model.name}.")
-    images, labels, _ = _load_images(run, "test", data, data_dir, binarize, resize, image_shape)
+    images, labels, _ = _load_split(
+        run,
+        "test",
+        data,
+        data_dir=data_dir,
+        binarize=binarize,
+        resize=resize,
+        image_shape=image_shape,
+        length=length,
+        sample_rate=sample_rate,
+    )
     # Spread over the split, since some come sorted.
     chosen = np.linspace(0, len(images) - 1, num_images).astype(int)
     images = model.check_data(images[chosen], "data")

@@ -20,8 +20,8 @@ class GenerativeModel(keras.Model):
 
     A subclass keeps each constructor argument as an attribute of the same name, builds its layers
     in its constructor (with `dtype=self.dtype_policy`), and supplies `objective`, `draw`, what its
-    data looks like and, where it offers more than samples, `signatures`. Sampling, saving, exporting, mixed precision,
-    distribution and the training loop follow.
+    data looks like and, where it offers more than samples, `signatures`. Sampling, saving,
+    exporting, mixed precision, distribution and the training loop follow.
 
     Args:
         num_classes: how many labels there are; `None` is an unconditional model, which ignores

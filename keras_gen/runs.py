@@ -19,6 +19,7 @@ from typing import Any
 import keras
 
 from keras_gen import data
+from keras_gen.autoregressive import Characters, MuLaw, Pixels
 from keras_gen.callbacks import EpochCheckpoint, SampleGrid, latest_checkpoint
 from keras_gen.generative_model import GenerativeModel
 
@@ -163,11 +164,7 @@ def _build(
 ) -> GenerativeModel:
     if configuration.conditional and description.num_classes is None:
         raise ValueError(f"conditional must be off: {description.name} has no labels.")
-    options: dict[str, Any] = {
-        "image_shape": description.image_shape,
-        "levels": description.levels,
-        "seed": configuration.seed,
-    }
+    options = data_options(model_class, description) | {"seed": configuration.seed}
     if configuration.conditional:
         options["num_classes"] = description.num_classes
     # What the data and the configuration say is not for `set` to change.
@@ -210,6 +207,35 @@ def _build(
     return model
 
 
+def data_options(model_class: type[GenerativeModel], description: data.Description) -> dict:
+    """What the data says to a model's constructor.
+
+    Raises:
+        ValueError: the model is of another kind of data.
+    """
+    parameters = inspect.signature(model_class).parameters
+    images = {"image_shape": description.image_shape, "levels": description.levels}
+    if "tokenizer" in parameters:
+        tokenizers = {
+            "images": lambda: Pixels(**images),
+            "text": lambda: Characters(description.vocabulary),
+            "audio": lambda: MuLaw(),
+        }
+        return {"tokenizer": tokenizers[description.kind](), "length": description.length}
+    of_kind = {
+        "images": images,
+        "text": {"vocabulary": description.vocabulary, "length": description.length},
+        "audio": {"sample_rate": description.sample_rate, "length": description.length},
+    }
+    options = of_kind[description.kind]
+    if not options.keys() <= parameters.keys():
+        raise ValueError(
+            f"data must be of the kind that {model_class.__name__} models, received "
+            f"{description.kind}."
+        )
+    return options
+
+
 def _steps_per_epoch(configuration: Configuration, description: data.Description) -> int:
     return -(-description.count // configuration.data["batch_size"])
 
@@ -228,7 +254,7 @@ def _fit(
         keras.callbacks.TensorBoard(str(folder / LOGS), write_graph=False),
         EpochCheckpoint(folder),
     ]
-    if description.image_shape[-1] in (1, 3):  # what a picture can show
+    if description.kind == "images" and description.image_shape[-1] in (1, 3):  # can be shown
         callbacks.append(SampleGrid(folder / LOGS / "samples"))
     model.fit(
         train,

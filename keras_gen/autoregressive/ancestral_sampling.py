@@ -64,7 +64,7 @@ def ancestral_sampling(
     end_row: Callable[[Row, Any, tf.Tensor, tf.Tensor | None], Any],
     given: Given | None = None,
     kept: int = 0,
-    unroll: int = 1,
+    unroll: int | None = None,
 ) -> tf.Tensor:
     """Draws values row by row, and in a row column by column.
 
@@ -80,9 +80,9 @@ def ancestral_sampling(
         given: known values `[rows, columns, num, ...]`, which `step` must keep.
         kept: how many features of each column `step` keeps for the rows that follow.
         unroll: how many rows, and columns, one turn of a loop draws; it divides both. Where it is
-            more than one, `begin_row` takes the row's place among them as its last argument, and
-            `step` the row's and the column's: layers that stride are then there or not, without
-            a branch in the graph.
+            given, `begin_row` takes the row's place among them as its last argument, and `step` the
+            row's and the column's: layers that stride are then there or not, without a branch in
+            the graph.
 
     Returns:
         The values, `[rows, columns, num, ...]`.
@@ -116,22 +116,23 @@ def ancestral_sampling(
 
 def take_turns(
     count: int | tf.Tensor,
-    unroll: int,
+    unroll: int | None,
     turn: Callable[..., tuple[Any, list[tf.Tensor]]],
     state: Any,
     outputs: list[tf.TensorSpec],
 ) -> tuple[Any, list[tf.Tensor]]:
-    """Takes turns, `unroll` of them at once: (index, state, phase) -> (state, outputs).
+    """Takes turns, `unroll` of them at once: (index, state[, phase]) -> (state, outputs).
 
     Returns:
         The last state, and the outputs of all turns, each `[count, ...]`.
     """
-    several = unroll > 1
+    several = unroll is not None
+    at_once = unroll if several else 1
 
     def turns(index, state, arrays):
         taken = []
-        for phase in range(unroll):
-            at = index * unroll + phase if several else index
+        for phase in range(at_once):
+            at = index * at_once + phase if several else index
             state, given_out = turn(at, state, *([phase] if several else []))
             taken.append(given_out)
         by_output = zip(*taken, strict=True)
@@ -142,20 +143,18 @@ def take_turns(
     # Outputs leave by arrays that are written once a turn, and never read: what ONNX calls a scan.
     leading = [unroll] if several else []
     arrays = [
-        tf.TensorArray(spec.dtype, count // unroll, element_shape=[*leading, *spec.shape])
+        tf.TensorArray(spec.dtype, count // at_once, element_shape=[*leading, *spec.shape])
         for spec in outputs
     ]
     _, state, arrays = tf.while_loop(
-        lambda index, *_: index < count // unroll,
+        lambda index, *_: index < count // at_once,
         turns,
         (tf.constant(0), state, arrays),
         parallel_iterations=1,
     )
     stacked = [array.stack() for array in arrays]
     if several:
-        stacked = [
-            tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], axis=0)) for x in stacked
-        ]
+        stacked = [tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], axis=0)) for x in stacked]
         stacked = [
             tf.ensure_shape(x, [None, *spec.shape])
             for x, spec in zip(stacked, outputs, strict=True)
@@ -178,7 +177,7 @@ def raster_scan(
     step: Callable[..., Step],
     given: Given | None = None,
     kept: int = 0,
-    unroll: int = 1,
+    unroll: int | None = None,
 ) -> tf.Tensor:
     """Draws images in raster order.
 

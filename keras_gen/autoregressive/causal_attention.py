@@ -33,8 +33,9 @@ def attention(query, key, value, strict: bool = False) -> tf.Tensor:
     mask = before(position[None], position[:, None])
     query, key, value = (tf.transpose(x, [0, 2, 1, 3]) for x in (query, key, value))
     logits = tf.matmul(query / math.sqrt(query.shape[-1]), key, transpose_b=True)
-    logits = tf.where(mask, logits, tf.cast(_MASKED if logits.dtype == tf.float32 else -3e4, logits.dtype))
-    weights = tf.nn.softmax(logits)
+    # In float32: half precision has no number as small as what is masked.
+    logits = tf.where(mask, tf.cast(logits, tf.float32), _MASKED)
+    weights = tf.cast(tf.nn.softmax(logits), value.dtype)
     if strict:
         weights *= tf.cast(mask, weights.dtype)
     mixed = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])

@@ -6,7 +6,7 @@ Hochreiter & Schmidhuber 1997 (LSTM) and Cho et al. 2014, arXiv 1406.1078 (GRU).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -51,7 +51,7 @@ class CharRNN(SequenceModel):
     Karpathy 2015.
     """
 
-    default_optimizer = {"learning_rate": 2e-3, "global_clipnorm": 5.0}
+    default_optimizer: ClassVar[dict[str, float]] = {"learning_rate": 2e-3, "global_clipnorm": 5.0}
 
     # ---- networks --------------------------------------------------------------------------------
 
@@ -112,7 +112,7 @@ class CharRNN(SequenceModel):
             return states, [logits]
 
         logits = tf.TensorSpec([None, self.tokenizer.num_tokens])
-        _, (logits,) = take_turns(tf.shape(inputs)[0], 1, turn, states, [logits])
+        _, (logits,) = take_turns(tf.shape(inputs)[0], None, turn, states, [logits])
         return tf.transpose(logits, [1, 0, 2])
 
     def _no_states(self, num: tf.Tensor) -> list[list[tf.Tensor]]:
@@ -140,6 +140,7 @@ class CharRNN(SequenceModel):
         time = x.shape[1]
         if time is None:
             raise ValueError("x must have a length that is known when training starts.")
+        log_probs = tf.zeros([tf.shape(x)[0]])
         for begin in range(0, time, self.truncation):
             piece = slice(begin, begin + self.truncation)
             after: list = []
@@ -147,13 +148,13 @@ class CharRNN(SequenceModel):
             def objective(piece=piece, states=states, after=after):
                 logits, next_states = self._run(inputs[:, piece], states)
                 after[:] = next_states
-                log_probs = log_prob_of_tokens(logits, tokens[:, piece])
-                return self.terms_of(tf.reduce_sum(log_probs, axis=1), log_probs.shape[1])
+                of_piece = log_prob_of_tokens(logits, tokens[:, piece])
+                return {"loss": -tf.reduce_sum(of_piece, axis=1)}
 
             terms = self.descend(self.optimizer, self.trainable_variables, objective)
-            reported = self.report(terms)
+            log_probs -= terms["loss"]
             states = tf.nest.map_structure(tf.stop_gradient, after)
-        return reported
+        return self.report(self.terms_of(log_probs, time))
 
     # ---- sampling --------------------------------------------------------------------------------
 
@@ -181,9 +182,7 @@ class CharRNN(SequenceModel):
 
 def lstm_step(kernel, bias, of_input, hidden, carry) -> list[tf.Tensor]:
     """One update of Keras's LSTM cell: its state, of which the first is the output."""
-    enter, forget, content, leave = tf.split(
-        of_input + tf.matmul(hidden, kernel) + bias, 4, axis=1
-    )
+    enter, forget, content, leave = tf.split(of_input + tf.matmul(hidden, kernel) + bias, 4, axis=1)
     carry = tf.sigmoid(forget) * carry + tf.sigmoid(enter) * tf.tanh(content)
     return [tf.sigmoid(leave) * tf.tanh(carry), carry]
 

@@ -21,9 +21,7 @@ class Head(keras.layers.Layer):
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(
-        self, inputs: int, hidden: int, channels: int, num_parameters: int, **kwargs: Any
-    ):
+    def __init__(self, inputs: int, hidden: int, channels: int, num_parameters: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.channels, self.num_parameters = channels, num_parameters
         self.hidden = MaskedDense(inputs, hidden, channels, dtype=self.dtype_policy, name="hidden")

@@ -188,7 +188,9 @@ class MADE(PixelModel):
         # With one mask for all, what follows from it has a batch of one, and broadcasts.
         mask = self.mask_of(noise) if self.num_masks > 1 else tf.zeros([1], tf.int32)
         orders = tf.gather(self.orders, mask)
-        groups = [tf.gather(_units_by_degree(layer, self.num_dimensions), mask) for layer in self.degrees]
+        groups = [
+            tf.gather(_units_by_degree(layer, self.num_dimensions), mask) for layer in self.degrees
+        ]
         degrees = [tf.gather(layer, mask) for layer in self.degrees]
         # A row more, of zeros: where a degree has fewer units than another, it pads.
         kernels = [tf.pad(kernel, [[0, 1], [0, 0]]) for kernel in self.kernels[1:-1]]
@@ -234,8 +236,10 @@ class MADE(PixelModel):
                     for part in given
                 )
             )
-        sums = [tf.zeros([num, units]) + bias
-                for units, bias in zip(self.hidden_units, biases[:-1], strict=True)]
+        sums = [
+            tf.zeros([num, units]) + bias
+            for units, bias in zip(self.hidden_units, biases[:-1], strict=True)
+        ]
         values = ancestral_sampling(
             height,
             width * channels,

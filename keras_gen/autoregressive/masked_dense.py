@@ -63,7 +63,9 @@ class MaskedDense(keras.layers.Layer):
 
     def call(self, x):
         """Maps `[..., inputs]` to `[..., outputs]`."""
-        return tf.nn.bias_add(pointwise(x, tf.convert_to_tensor(self.kernel) * self._mask), self.bias)
+        return tf.nn.bias_add(
+            pointwise(x, tf.convert_to_tensor(self.kernel) * self._mask), self.bias
+        )
 
     def step_weights(self) -> list[tuple[tf.Tensor, tf.Tensor]]:
         """Each channel's kernel and bias, for `step`."""

@@ -165,7 +165,9 @@ class PixelCNN(PixelModel):
                 convolution.next_columns(*columns)
                 for convolution, *columns in zip(convolutions, left, inputs, strict=True)
             ]
-            remembered = joined([group for part in pixels for group in part.hidden]) if kept else None
+            remembered = (
+                joined([group for part in pixels for group in part.hidden]) if kept else None
+            )
             return Step(pixel, next_left, remembered)
 
         no_rows = [

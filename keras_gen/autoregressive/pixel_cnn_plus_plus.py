@@ -6,7 +6,7 @@ Mixture Likelihood and Other Modifications", arXiv 1701.05517.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -110,29 +110,35 @@ class PixelCNNPlusPlus(PixelModel):
         # Downwards the pixels take in the rows; upwards both take in their short-cuts.
         scales = range(num_scales)
         self.down = [
-            [(resnet(f"down_{s}_{i}_row", 1, 0), resnet(f"down_{s}_{i}_pixel", 0, 1))
-             for i in range(num_blocks)]
+            [
+                (resnet(f"down_{s}_{i}_row", 1, 0), resnet(f"down_{s}_{i}_pixel", 0, 1))
+                for i in range(num_blocks)
+            ]
             for s in scales
         ]
         self.up = [
-            [(resnet(f"up_{s}_{i}_row", 1, 1), resnet(f"up_{s}_{i}_pixel", 0, 2))
-             for i in range(num_blocks + (s < num_scales - 1))]
+            [
+                (resnet(f"up_{s}_{i}_row", 1, 1), resnet(f"up_{s}_{i}_pixel", 0, 2))
+                for i in range(num_blocks + (s < num_scales - 1))
+            ]
             for s in scales
         ]
         self.halve = [
-            (convolution(f"halve_{s}_row", right=1, stride=2),
-             convolution(f"halve_{s}_pixel", stride=2))
+            (
+                convolution(f"halve_{s}_row", right=1, stride=2),
+                convolution(f"halve_{s}_pixel", stride=2),
+            )
             for s in scales[:-1]
         ]
         # Twice the size: four pixels' features out of one, a sub-pixel convolution.
         self.double = [
-            (convolution(f"double_{s}_row", 4 * filters, rows=1, right=1),
-             convolution(f"double_{s}_pixel", 4 * filters, rows=1, left=0))
+            (
+                convolution(f"double_{s}_row", 4 * filters, rows=1, right=1),
+                convolution(f"double_{s}_pixel", 4 * filters, rows=1, left=0),
+            )
             for s in scales[:-1]
         ]
-        self.head = keras.layers.Dense(
-            self.likelihood.num_parameters, dtype="float32", name="head"
-        )
+        self.head = keras.layers.Dense(self.likelihood.num_parameters, dtype="float32", name="head")
         self.head.build((None, filters))
         self.built = True
 
@@ -236,7 +242,9 @@ class PixelCNNPlusPlus(PixelModel):
 
             def halve(layer, x, is_active):
                 seen = [memory.swap(layer.name, x), x]
-                return layer.step(above[layer.name], seen, weights[layer.name]) if is_active else None
+                if not is_active:
+                    return None
+                return layer.step(above[layer.name], seen, weights[layer.name])
 
             def double(layer, x, scale):
                 at_row, at_column = (phase >> scale & 1 for phase in (row_phase, column_phase))
@@ -272,8 +280,8 @@ class PixelCNNPlusPlus(PixelModel):
             num,
             self.image_shape,
             {"rows": rows, "pixels": empty_rows(1)},
-            self._always_with_phases(begin_row, 3),
-            self._always_with_phases(step, 4),
+            begin_row,
+            step,
             given,
             kept=sum(size for _, size in remembered.values()),
             unroll=self._stride,
@@ -283,12 +291,6 @@ class PixelCNNPlusPlus(PixelModel):
         """How many of the scales, from the finest, have a row (and column) at these phases."""
         scales = range(self.num_scales)
         return sum(all(phase % 2**scale == 0 for phase in phases) for scale in scales)
-
-    def _always_with_phases(self, function: Callable, num_arguments: int) -> Callable:
-        """A callback of the loop that takes phases even where nothing is unrolled."""
-        if self._stride > 1:
-            return function
-        return lambda *arguments: function(*arguments, *[0] * (num_arguments == 3), *[0, 0] * (num_arguments == 4))
 
     def _by_stream(self, stream: int) -> list:
         """The layers of one stream but the first and the last."""
@@ -340,7 +342,7 @@ class PixelCNNPlusPlus(PixelModel):
             for _, block in (*self.down[scale], *self.up[scale]):
                 parts = block.above(seen, [row_of[block.name]], labels)
                 of_scale |= dict(zip(block.cache_names, parts, strict=True))
-            if 0 < scale:
+            if scale > 0:
                 layer = self.halve[scale - 1][1]
                 of_scale[layer.name] = layer.above(seen[layer.name])
             if scale + 1 == active < self.num_scales:

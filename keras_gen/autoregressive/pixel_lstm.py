@@ -255,7 +255,7 @@ class DiagonalBiLSTM(PixelLSTM):
 
         start = tf.zeros([num, self.units])
         states = tf.TensorSpec([None, self.units])
-        _, (hidden,) = take_turns(width, 1, turn, (start, start), [states])
+        _, (hidden,) = take_turns(width, None, turn, (start, start), [states])
         hidden = tf.reverse(tf.transpose(hidden, [1, 0, 2]), axis=[1])
         return tf.ensure_shape(hidden, [None, width, self.units])
 

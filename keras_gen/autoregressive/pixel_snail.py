@@ -323,6 +323,4 @@ class PixelSNAIL(PixelModel):
 
         no_rows = tf.zeros([num, self.first.rows, width, channels + 1])
         cache = no_rows, no_entries(height * width)
-        return raster_scan(
-            num, self.image_shape, cache, begin_row, step, given, kept=sum(sizes)
-        )
+        return raster_scan(num, self.image_shape, cache, begin_row, step, given, kept=sum(sizes))

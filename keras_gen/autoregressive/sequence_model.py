@@ -81,9 +81,7 @@ class SequenceModel(AutoregressiveModel):
         return tf.pad(tokens[:, :-1], [[0, 0], [1, 0]], constant_values=self.tokenizer.num_tokens)
 
     def log_conditionals(self, x, labels, training=False):
-        log_probs = log_prob_of_tokens(
-            self(x, labels, training=training), self.tokenizer.encode(x)
-        )
+        log_probs = log_prob_of_tokens(self(x, labels, training=training), self.tokenizer.encode(x))
         return tf.reshape(log_probs, tf.shape(x))
 
     # ---- sampling --------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ class ShiftedConv2D(keras.layers.Layer):
         return tf.nn.bias_add(tf.nn.conv2d(padded, self.kernel, self.stride, "VALID"), self.bias)
 
     def row(self, above: tf.Tensor | None, row: tf.Tensor) -> tf.Tensor:
-        """One row of outputs, `[n, width / stride, outputs]`, from two rows `[n, width, inputs]`."""
+        """One row of outputs, `[n, width / stride, outputs]`, of two rows `[n, width, inputs]`."""
         rows = [row] if above is None else [above, row]
         return self._convolved(tf.stack(rows, axis=1), self.kernel)
 

@@ -6,7 +6,7 @@ et al. 2019; rotary positions are those of Su et al. 2021, arXiv 2104.09864.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -62,9 +62,7 @@ class TransformerBlock(keras.layers.Layer):
             dropout_seeds: two, int32 `[2]` each; `None` drops nothing.
         """
         shape = tf.concat([tf.shape(x)[:2], [self.num_heads, self.head_dim]], axis=0)
-        query, key, value = (
-            tf.reshape(part, shape) for part in self.query_key_value(x)
-        )
+        query, key, value = (tf.reshape(part, shape) for part in self.query_key_value(x))
         if rotation is not None:
             rotation = [part[:, None] for part in rotation]
             query, key = rotated(query, rotation), rotated(key, rotation)
@@ -169,7 +167,10 @@ class Transformer(SequenceModel):
     Vaswani et al. 2017, arXiv 1706.03762.
     """
 
-    default_optimizer = {"learning_rate": 1e-3, "global_clipnorm": 100.0}
+    default_optimizer: ClassVar[dict[str, float]] = {
+        "learning_rate": 1e-3,
+        "global_clipnorm": 100.0,
+    }
 
     # ---- networks --------------------------------------------------------------------------------
 

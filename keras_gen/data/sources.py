@@ -1,4 +1,4 @@
-"""Where images come from: scikit-learn's digits, TFDS, `.npz` files, folders of pictures."""
+"""Where data comes from: scikit-learn's digits, TFDS, `.npz` files, folders, texts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from typing import Any
 import numpy as np
 
 from keras_gen import checks
+from keras_gen.data.audio import cut_alike, read_folder
+from keras_gen.data.text import read_text, windows
+
+# Characters of a text's windows, where nothing else is asked for.
+_TEXT_LENGTH = 500
 
 SPLITS = ("train", "validation", "test")
 # Names of splits as files have them.
@@ -21,16 +26,23 @@ class Source:
     """All splits of a data set, in memory.
 
     Args:
-        images: by split, uint8 `[n, height, width, channels]`.
+        examples: by split: images uint8 `[n, height, width, channels]`, texts int32 `[n, time]`,
+            sounds float32 `[n, time]`.
         labels: by split, int32 `[n]`; `None` where there are none.
-        levels: how many values a channel takes.
+        kind: "images", "text" or "audio".
+        levels: how many values an image's channel takes.
         num_classes: how many labels there are; `None` where there are none.
+        vocabulary: the characters of a text.
+        sample_rate: of sounds, in Hz.
     """
 
-    images: dict[str, np.ndarray]
+    examples: dict[str, np.ndarray]
     labels: dict[str, np.ndarray | None]
+    kind: str = "images"
     levels: int = 256
     num_classes: int | None = None
+    vocabulary: str | None = None
+    sample_rate: int | None = None
 
 
 def read(
@@ -38,20 +50,27 @@ def read(
     data_dir: str | Path | None = None,
     resize: Sequence[int] | None = None,
     image_shape: Sequence[int] | None = None,
+    length: int | None = None,
+    sample_rate: int | None = None,
 ) -> Source:
     """Reads a data set by its name; see `keras_gen.data.load`."""
     kind, _, rest = name.partition(":")
     if name == "digits":
         source = _digits()
     elif kind == "tfds" and rest:
-        source = _tfds(rest, data_dir, resize)
+        source = _tfds(rest, data_dir, resize, length, sample_rate)
     elif kind == "npz" and rest:
         source = _npz(Path(rest), image_shape)
     elif kind == "folder" and rest:
         source = _folder(Path(rest), resize)
+    elif kind == "text":
+        source = _text(Path(rest) if rest else None, length)
+    elif kind == "audio" and rest:
+        source = _audio(*read_folder(Path(rest)), length, sample_rate)
     else:
         raise ValueError(
-            f"data must be digits, tfds:NAME, npz:FILE or folder:PATH, received {name!r}."
+            "data must be digits, tfds:NAME, npz:FILE, folder:PATH, text, text:FILE or audio:PATH, "
+            f"received {name!r}."
         )
     return source
 
@@ -65,7 +84,36 @@ def _digits() -> Source:
     return Source({"train": images}, {"train": labels}, levels=17, num_classes=10)
 
 
-def _tfds(name: str, data_dir: str | Path | None, resize: Sequence[int] | None) -> Source:
+def _text(path: Path | None, length: int | None) -> Source:
+    text = read_text(path)
+    splits = windows(text, _TEXT_LENGTH if length is None else length)
+    vocabulary = "".join(sorted(set(text)))
+    labels: dict[str, np.ndarray | None] = dict.fromkeys(splits)
+    return Source(splits, labels, kind="text", vocabulary=vocabulary)
+
+
+def _audio(sounds, rates, classes, length: int | None, sample_rate: int | None) -> Source:
+    alike, rate = cut_alike(sounds, rates, sample_rate, length)
+    labels, names = None, []
+    if classes is not None:
+        names, labels = np.unique(classes, return_inverse=True)
+        labels = labels.astype(np.int32)
+    return Source(
+        {"train": alike},
+        {"train": labels},
+        kind="audio",
+        num_classes=len(names) or None,
+        sample_rate=rate,
+    )
+
+
+def _tfds(
+    name: str,
+    data_dir: str | Path | None,
+    resize: Sequence[int] | None,
+    length: int | None,
+    sample_rate: int | None,
+) -> Source:
     import tensorflow_datasets as tfds
 
     # Prepared data is read from where it lies; without a place, TFDS may download it.
@@ -77,8 +125,15 @@ def _tfds(name: str, data_dir: str | Path | None, resize: Sequence[int] | None) 
             raise ValueError(f"data_dir must hold the prepared data set, received {data_dir}.")
     except tfds.core.DatasetNotFoundError:
         raise ValueError(f"data must be a data set of TFDS, received {name!r}.") from None
+    if "audio" in builder.info.features:
+        # TFDS gives 16-bit sound as integers; all of it is in its split "train".
+        examples = list(tfds.as_numpy(builder.as_dataset(split="train")))
+        sounds = [(example["audio"] / 32768.0).astype(np.float32) for example in examples]
+        rates = [builder.info.features["audio"].sample_rate or sample_rate] * len(sounds)
+        classes = [int(x["label"]) for x in examples] if "label" in examples[0] else None
+        return _audio(sounds, rates, classes, length, sample_rate)
     if "image" not in builder.info.features:
-        raise ValueError(f"data must have the feature 'image', which {name!r} has not.")
+        raise ValueError(f"data must have the feature 'image' or 'audio', which {name!r} has not.")
 
     has_labels = "label" in builder.info.features
     images, labels = {}, {}

@@ -119,7 +119,9 @@ class DiscretizedLogisticMixture(Likelihood):
         return tf.where(first, log_upto, tf.where(last, log_beyond, inner))
 
     def noise(self, noise, shape, stream=0, step=0):
-        return noise.gumbel((*shape, self.num_components + self.channels * self.levels), stream, step)
+        return noise.gumbel(
+            (*shape, self.num_components + self.channels * self.levels), stream, step
+        )
 
     def draw(self, parameters, noise, temperature):
         """Draws whole pixels: uint8 `[..., channels]`."""

@@ -1,4 +1,4 @@
-"""Images by name: split the same way each time, shuffled, batched, prefetched."""
+"""Data by name: split the same way each time, shuffled, batched, prefetched."""
 
 from __future__ import annotations
 
@@ -25,22 +25,30 @@ class Description:
     Attributes:
         name: of the data set.
         split: "train", "validation" or "test".
-        image_shape: (height, width, channels).
-        levels: how many values a channel takes.
+        kind: "images", "text" or "audio".
+        image_shape: (height, width, channels) of images.
+        levels: how many values an image's channel takes.
+        length: characters of a text, samples of a sound.
+        vocabulary: the characters of texts.
+        sample_rate: of sounds, in Hz.
         num_classes: how many labels there are; `None` where there are none.
-        counts: images by split.
+        counts: examples by split.
     """
 
     name: str
     split: str
-    image_shape: tuple[int, int, int]
-    levels: int
+    kind: str
+    image_shape: tuple[int, int, int] | None
+    levels: int | None
+    length: int | None
+    vocabulary: str | None
+    sample_rate: int | None
     num_classes: int | None
     counts: dict[str, int]
 
     @property
     def count(self) -> int:
-        """Images in this split."""
+        """Examples in this split."""
         return self.counts[self.split]
 
 
@@ -52,17 +60,20 @@ def load_arrays(
     binarize: str | None = None,
     resize: Sequence[int] | None = None,
     image_shape: Sequence[int] | None = None,
+    length: int | None = None,
+    sample_rate: int | None = None,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray | None, Description]:
     """Loads a split as arrays; the arguments and errors are those of `load`.
 
     Returns:
-        Images uint8 `[n, height, width, channels]`, labels int32 `[n]` or `None`, and their
-        description. With `binarize="dynamic"`, the training images come as they are, to be
-        binarised anew each epoch; those of the other splits come binarised.
+        Images uint8 `[n, height, width, channels]`, texts int32 `[n, length]` or sounds float32
+        `[n, length]`; labels int32 `[n]` or `None`; and their description. With
+        `binarize="dynamic"`, the training images come as they are, to be binarised anew each
+        epoch; those of the other splits come binarised.
     """
     images, labels, description, _ = _load_arrays(
-        name, split, data_dir, binarize, resize, image_shape, seed
+        name, split, data_dir, binarize, resize, image_shape, length, sample_rate, seed
     )
     return images, labels, description
 
@@ -74,6 +85,8 @@ def _load_arrays(
     binarize: str | None,
     resize: Sequence[int] | None,
     image_shape: Sequence[int] | None,
+    length: int | None,
+    sample_rate: int | None,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray | None, Description, int]:
     """What `load_arrays` gives, and the levels of the data before it was binarised."""
@@ -82,12 +95,18 @@ def _load_arrays(
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, received {split!r}.")
     if binarize not in (None, "fixed", "dynamic"):
         raise ValueError(f"binarize must be None, fixed or dynamic, received {binarize!r}.")
-    source = _complete_splits(read(name, data_dir, resize, image_shape))
-    images, labels = source.images[split], source.labels[split]
-    if resize is not None and images.shape[1:3] != tuple(resize):
+    for argument, value in (("length", length), ("sample_rate", sample_rate)):
+        if value is not None:
+            checks.positive(argument, value)
+    source = _complete_splits(read(name, data_dir, resize, image_shape, length, sample_rate))
+    images, labels = source.examples[split], source.labels[split]
+    is_images = source.kind == "images"
+    if binarize is not None and not is_images:
+        raise ValueError(f"binarize must be None: {name} holds {source.kind}, not images.")
+    if is_images and resize is not None and images.shape[1:3] != tuple(resize):
         images = resized(images, resize)
     if not len(images):
-        raise ValueError(f"data must have images in every split, {name} has none in {split}.")
+        raise ValueError(f"data must have examples in every split, {name} has none in {split}.")
     levels = source.levels
     if binarize is not None:
         if not (binarize == "dynamic" and split == "train"):
@@ -100,10 +119,14 @@ def _load_arrays(
     description = Description(
         name=name,
         split=split,
-        image_shape=checks.image_shape(images.shape[1:]),
-        levels=levels,
+        kind=source.kind,
+        image_shape=checks.image_shape(images.shape[1:]) if is_images else None,
+        levels=levels if is_images else None,
+        length=None if is_images else images.shape[1],
+        vocabulary=source.vocabulary,
+        sample_rate=source.sample_rate,
         num_classes=source.num_classes,
-        counts={key: len(x) for key, x in source.images.items()},
+        counts={key: len(x) for key, x in source.examples.items()},
     )
     return images, labels, description, source.levels
 
@@ -117,26 +140,34 @@ def load(
     binarize: str | None = None,
     resize: Sequence[int] | None = None,
     image_shape: Sequence[int] | None = None,
+    length: int | None = None,
+    sample_rate: int | None = None,
     shuffle: bool | None = None,
     seed: int = 0,
     first_epoch: int | None = None,
 ) -> tuple[tf.data.Dataset, Description]:
     """Loads a split of a data set, ready for `fit`.
 
-    Splits that the data set lacks are taken from its training images by a fixed permutation, a
-    tenth each: the splits never overlap, and are the same each time. Images are held in memory.
+    Splits that the data set lacks are taken from its training examples by a fixed permutation, a
+    tenth each: the splits never overlap, and are the same each time. Data is held in memory.
 
     Args:
-        name: `digits` (scikit-learn's 1797 digits, 8x8, 17 levels), `tfds:NAME` (an image set of
-            TensorFlow Datasets), `npz:FILE` (arrays train, validation, test, or x_train, y_train
-            and so on), or `folder:PATH` (pictures; subfolders are classes).
+        name: `digits` (scikit-learn's 1797 digits, 8x8, 17 levels), `tfds:NAME` (images or sounds
+            of TensorFlow Datasets), `npz:FILE` (images: arrays train, validation, test, or x_train,
+            y_train and so on), `folder:PATH` (pictures; subfolders are classes), `text:FILE`
+            (UTF-8, cut into windows; its last tenth is for validation and test), `text` (Python's own help)
+            or `audio:PATH` (WAV files; classes are subfolders, or what stands before the first
+            underscore of a name).
         split: "train", "validation" or "test".
-        batch_size: images a batch.
+        batch_size: examples a batch.
         data_dir: where TFDS has prepared its data; `None` lets it download.
         binarize: "fixed" draws each pixel once as black or white, its level giving the chance;
             "dynamic" draws the training images anew each epoch; `None` leaves the levels.
         resize: (height, width); required where pictures differ in size.
         image_shape: (height, width, channels) of an `.npz` file's flat or bit-packed rows.
+        length: characters of a text's windows (`None` is 500), or samples of a sound, cut or filled
+            up with silence (`None` is the longest).
+        sample_rate: to resample sounds to, in Hz; required where they differ.
         shuffle: whether the order changes each epoch; `None` does so for "train" alone.
         seed: of the order and of the training images' binarisation, at least 0.
         first_epoch: `None` gives one pass, in another order each time it is iterated; a number
@@ -144,7 +175,8 @@ def load(
             and the epoch: what resuming needs, with `steps_per_epoch`.
 
     Returns:
-        A dataset of `images`, or `(images, labels)` where there are labels, and its description.
+        A dataset of examples, or of `(examples, labels)` where there are labels, and its
+        description.
 
     Raises:
         ValueError: an unknown data set or split, or data of another form than asked for.
@@ -156,7 +188,7 @@ def load(
     """
     checks.positive("batch_size", batch_size)
     images, labels, description, levels = _load_arrays(
-        name, split, data_dir, binarize, resize, image_shape, seed
+        name, split, data_dir, binarize, resize, image_shape, length, sample_rate, seed
     )
     shuffle = split == "train" if shuffle is None else shuffle
     rebinarize = binarize == "dynamic" and split == "train"
@@ -190,17 +222,17 @@ def load(
 
 
 def _complete_splits(source: Source) -> Source:
-    """Takes the splits that a source lacks from its training images."""
-    missing = [split for split in ("test", "validation") if split not in source.images]
-    images, labels = dict(source.images), dict(source.labels)
-    train, train_labels = images["train"], labels["train"]
+    """Takes the splits that a source lacks from its training examples."""
+    missing = [split for split in ("test", "validation") if split not in source.examples]
+    examples, labels = dict(source.examples), dict(source.labels)
+    train, train_labels = examples["train"], labels["train"]
     order = np.random.default_rng(_SPLIT_SEED).permutation(len(train))
     held_out = int(len(train) * _HELD_OUT)
     for split in missing:
         taken, order = order[:held_out], order[held_out:]
-        images[split] = train[taken]
+        examples[split] = train[taken]
         labels[split] = None if train_labels is None else train_labels[taken]
     if missing:
-        images["train"] = train[order]
+        examples["train"] = train[order]
         labels["train"] = None if train_labels is None else train_labels[order]
-    return dataclasses.replace(source, images=images, labels=labels)
+    return dataclasses.replace(source, examples=examples, labels=labels)

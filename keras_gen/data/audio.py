@@ -1,0 +1,129 @@
+"""Sounds: folders of WAV files, as arrays of one length and rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def read_wav(path: Any) -> tuple[np.ndarray, int]:
+    """Reads a WAV file.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        float32 `[time]` in [-1, 1], the mean of its channels, and its rate in Hz.
+
+    Raises:
+        ValueError: it is not a WAV file.
+    """
+    from scipy.io import wavfile
+
+    try:
+        rate, sound = wavfile.read(path)
+    except ValueError as error:
+        raise ValueError(f"{path} must be a WAV file: {error}") from None
+    if sound.dtype.kind in "iu":
+        middle = 128 if sound.dtype == np.uint8 else 0
+        limit = 128 if sound.dtype == np.uint8 else -float(np.iinfo(sound.dtype).min)
+        sound = (sound.astype(np.float64) - middle) / limit
+    if sound.ndim == 2:
+        sound = sound.mean(axis=1)
+    return np.clip(sound, -1.0, 1.0).astype(np.float32), int(rate)
+
+
+def write_wav(path: Any, sounds: np.ndarray, sample_rate: int, pause: float = 0.25) -> Path:
+    """Writes sounds one after another into a WAV file of 16 bits.
+
+    Args:
+        path: of the file.
+        sounds: float `[n, time]` in [-1, 1].
+        sample_rate: in Hz.
+        pause: seconds of silence after each.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: the file cannot be written.
+    """
+    from scipy.io import wavfile
+
+    path = Path(path)
+    silence = np.zeros((len(sounds), round(pause * sample_rate)), np.float32)
+    joined = np.concatenate([sounds, silence], axis=1).reshape(-1)
+    try:
+        wavfile.write(path, sample_rate, np.rint(np.clip(joined, -1, 1) * 32767).astype(np.int16))
+    except OSError as error:
+        raise ValueError(
+            f"output must be a file that can be written, received {path}: {error.strerror}."
+        ) from None
+    return path
+
+
+def read_folder(path: Path) -> tuple[list[np.ndarray], list[int], list[str] | None]:
+    """Reads all WAV files of a folder, in the order of their names.
+
+    Returns:
+        Sounds, their rates, and their classes: the subfolder that a file lies in or, where there
+        is none, what stands before the first underscore of its name; `None` where some have none.
+
+    Raises:
+        ValueError: there is no such folder, or no WAV file in it.
+    """
+    if not path.is_dir():
+        raise ValueError(f"data must name a folder that exists, received {path}.")
+    files = sorted(path.rglob("*.wav"))
+    if not files:
+        raise ValueError(f"data must name a folder with .wav files, {path} has none.")
+    sounds, rates = zip(*(read_wav(file) for file in files), strict=True)
+    inside = all(file.parent != path for file in files)
+    before = [file.stem.partition("_") for file in files]
+    classes = [
+        file.parent.name if inside else first if underscore else ""
+        for file, (first, underscore, _) in zip(files, before, strict=True)
+    ]
+    return list(sounds), list(rates), classes if all(classes) else None
+
+
+def cut_alike(
+    sounds: Sequence[np.ndarray],
+    rates: Sequence[int],
+    sample_rate: int | None,
+    length: int | None,
+) -> tuple[np.ndarray, int]:
+    """Gives sounds one rate and one length.
+
+    Args:
+        sounds: float32 `[time]` each.
+        rates: of each, in Hz.
+        sample_rate: to resample to; `None` where all have the same.
+        length: samples of each, cut or filled up with silence; `None` is that of the longest.
+
+    Returns:
+        float32 `[n, length]`, and the rate in Hz.
+
+    Raises:
+        ValueError: the rates differ, and `sample_rate` is not given.
+    """
+    from scipy.signal import resample_poly
+
+    if sample_rate is None:
+        if len(set(rates)) > 1:
+            raise ValueError(
+                f"sample_rate must be given: the sounds have {len(set(rates))} different rates."
+            )
+        sample_rate = rates[0]
+    sounds = [
+        sound if rate == sample_rate else resample_poly(sound, sample_rate, rate)
+        for sound, rate in zip(sounds, rates, strict=True)
+    ]
+    length = max(map(len, sounds)) if length is None else length
+    alike = np.zeros((len(sounds), length), np.float32)
+    for row, sound in zip(alike, sounds, strict=True):
+        row[: min(length, len(sound))] = np.clip(sound[:length], -1.0, 1.0)
+    return alike, sample_rate
