@@ -12,11 +12,15 @@ from keras_gen import (
     DCGAN,
     MADE,
     VAE,
+    CharRNN,
     GatedPixelCNN,
     PixelCNN,
     PixelCNNPlusPlus,
     PixelRNN,
+    Pixels,
     PixelSNAIL,
+    Transformer,
+    WaveNet,
     data,
     metrics,
 )
@@ -29,34 +33,31 @@ class Entry:
     Args:
         model: the class.
         options: of its constructor, beyond what the data says.
-        prepare: from the digits (uint8 [n, 8, 8, 1], 17 levels) to the model's images.
-        levels: of those images.
+        prepare: from the digits (uint8 [n, 8, 8, 1], 17 levels) to the model's data.
+        levels: of those images; `None` where the options say all that there is to say of the data.
         conditional: whether the model is told the labels.
         epochs: that are enough to learn something of 256 digits.
-        score: of a model on images and labels; less is better.
+        score: of a model on data and labels; less is better.
     """
 
     model: type
     options: dict[str, Any]
     prepare: Callable[[np.ndarray], np.ndarray]
-    levels: int
+    levels: int | None
     conditional: bool
     epochs: int
     score: Callable[[Any, np.ndarray, np.ndarray | None], float]
 
     def build(self, **options: Any) -> Any:
         """An untrained model."""
-        images, _ = self.data(2)
-        return self.model(
-            image_shape=images.shape[1:],
-            levels=self.levels,
-            num_classes=10 if self.conditional else None,
-            seed=1,
-            **(self.options | options),
-        )
+        x, _ = self.data(2)
+        of_data = {} if self.levels is None else {"image_shape": x.shape[1:], "levels": self.levels}
+        if self.conditional:
+            of_data["num_classes"] = 10
+        return self.model(seed=1, **(of_data | self.options | options))
 
     def data(self, num: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Images, and labels where the model wants them."""
+        """Examples, and labels where the model wants them."""
         digits, labels, _ = data.load_arrays("digits", "train")
         return self.prepare(digits[:num]), labels[:num] if self.conditional else None
 
@@ -74,6 +75,19 @@ def small_colours(digits):
     """5x4 crops in four levels, of three channels that depend on each other."""
     red = digits[:, 1:6, 2:6] // 5
     return np.concatenate([red, 3 - red, red // 2], axis=-1)
+
+
+def sounds(digits):
+    """The digits, row after row, as if they were sound."""
+    return (digits.reshape(len(digits), -1) / 8.0 - 1.0).astype(np.float32)
+
+
+def texts(digits):
+    """As many windows of Python's own help."""
+    return data.load_arrays("text", length=24)[0][: len(digits)]
+
+
+VOCABULARY = data.load_arrays("text", length=24)[2].vocabulary
 
 
 def binary(digits):
@@ -141,6 +155,47 @@ ZOO = {
         {"filters": 6, "num_blocks": 1, "num_residuals": 1, "key_dim": 2, "value_dim": 4},
         prepare=small_colours,
         levels=4,
+        conditional=True,
+        epochs=4,
+        score=loss,
+    ),
+    "char_rnn": Entry(
+        CharRNN,
+        {
+            "vocabulary": VOCABULARY,
+            "length": 24,
+            "units": 16,
+            "num_layers": 2,
+            "embedding_dim": 8,
+            "truncation": 12,
+        },
+        prepare=texts,
+        levels=None,
+        conditional=False,
+        epochs=4,
+        score=loss,
+    ),
+    "wavenet": Entry(
+        WaveNet,
+        {
+            "length": 64,
+            "levels": 16,
+            "filters": 8,
+            "skip_filters": 8,
+            "num_blocks": 1,
+            "layers_per_block": 6,
+        },
+        prepare=sounds,
+        levels=None,
+        conditional=True,
+        epochs=4,
+        score=loss,
+    ),
+    "transformer": Entry(
+        Transformer,
+        {"tokenizer": Pixels((5, 4, 3), levels=4), "model_dim": 8, "num_heads": 2, "num_blocks": 1},
+        prepare=small_colours,
+        levels=None,
         conditional=True,
         epochs=4,
         score=loss,

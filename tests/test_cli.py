@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_gen import cli, runs
+from keras_gen import cli, data, runs
 from keras_gen_export import runtime
 
 TINY = {
@@ -125,8 +125,11 @@ def test_models_lists_options(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["pixel_gan"], "model must be one of dcgan, gated_pixel_cnn, vae, received 'pixel_gan'"),
-        (["vae", "--data", "minst"], "data must be digits, tfds:NAME, npz:FILE or folder:PATH"),
+        (["pixel_gan"], "model must be one of char_rnn, dcgan, .*, received 'pixel_gan'"),
+        (
+            ["vae", "--data", "minst"],
+            "data must be digits, tfds:NAME, npz:FILE, folder",
+        ),
         (
             ["vae", "--set", "depth=3"],
             "set must name options of vae, which are latent_dim, .*, received depth",
@@ -136,6 +139,11 @@ def test_models_lists_options(capsys):
         (["vae", "--resize", "8x8"], "resize must be whole numbers with commas between"),
         (["vae", "--set", "filters=32"], "set must give values of the right kind"),
         (["vae", "--steps-per-execution", "4"], "steps_per_execution must divide the 23 steps"),
+        (["vae", "--data", "text"], "data must be of the kind that VAE models, received text"),
+        (["char_rnn"], "data must be of the kind that CharRNN models, received images"),
+        (["char_rnn", "--data", "text", "--binarize", "fixed"], "binarize must be None: text"),
+        (["char_rnn", "--data", "text:none.txt"], "data must name a text file that exists"),
+        (["wavenet", "--data", "audio:nowhere"], "data must name a folder that exists"),
         (["vae", "--schedule", "linear"], "schedule must be constant or cosine"),
     ],
     ids=lambda value: str(value)[:30],
@@ -155,6 +163,65 @@ def test_other_mistakes(tmp_path, capsys):
     assert "run must be a folder with config.json" in capsys.readouterr().err
     assert keras_gen("train") == 2
     assert "train needs a model and --run FOLDER" in capsys.readouterr().err
+
+
+# ---- texts and sounds ----------------------------------------------------------------------------
+
+
+def test_text(tmp_path, capsys):
+    (tmp_path / "verse.txt").write_text("so much depends upon a red wheel barrow\n" * 60)
+    data = ["--data", f"text:{tmp_path / 'verse.txt'}", "--length", 40]
+    tiny = ["--set", "units=12", "--set", "num_layers=1", "--set", "truncation=15"]
+    run = tmp_path / "run"
+    assert keras_gen("train", "char_rnn", "--run", run, "--epochs", 1, *data, *tiny) == 0
+    capsys.readouterr()
+
+    assert keras_gen("evaluate", run) == 0
+    assert "bits_per_dim" in capsys.readouterr().out
+    arguments = ["--prompt", "a red ", "--length", 30, "--top-k", 5, "--temperature", 0.5]
+    texts = []
+    for _ in range(2):
+        assert keras_gen("generate", run, *arguments) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert texts[0].startswith("a red ")
+    assert len(texts[0]) == 37
+    assert keras_gen("sample", run, "-n", 3, "--output", tmp_path / "samples.txt") == 0
+    assert len((tmp_path / "samples.txt").read_text()) == 3 * 40 + 5
+    assert keras_gen("generate", run, "--prompt", "?") == 2
+    assert "text must be in the vocabulary" in capsys.readouterr().err
+    assert keras_gen("complete", run) == 2
+    assert "run must hold a model that completes images" in capsys.readouterr().err
+
+    # The artefact takes code points and gives code points: the vocabulary is inside.
+    assert keras_gen("export", run, "--output", tmp_path / "a", "--format", "onnx") == 0
+    samples = runtime.load(tmp_path / "a").sample(seeds=[0], temperature=1.0)["samples"]
+    assert set(map(chr, samples[0])) <= set("so much depends upon a red wheel barrow\n")
+
+
+@pytest.mark.parametrize("model", ["wavenet", "transformer"])
+def test_sounds(model, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    (tmp_path / "sounds").mkdir()
+    for i in range(40):
+        sound = 0.5 * np.sin(np.arange(300) * (0.1 + 0.1 * (i % 2)) + rng.random())
+        data.write_wav(tmp_path / "sounds" / f"{i % 2}_{i}.wav", sound[None], 1000, pause=0.0)
+    tiny = {
+        "wavenet": ["filters=4", "skip_filters=4", "layers_per_block=3", "num_blocks=1"],
+        "transformer": ["model_dim=8", "num_heads=2", "num_blocks=1"],
+    }[model]
+    run = tmp_path / "run"
+    arguments = ["--data", f"audio:{tmp_path / 'sounds'}", "--length", 100, "--sample-rate", 500]
+    arguments += [part for option in tiny for part in ("--set", option)]
+    assert keras_gen("train", model, "--run", run, "--epochs", 1, "--conditional", *arguments) == 0
+    assert keras_gen("evaluate", run) == 0
+    output = tmp_path / "samples.wav"
+    assert keras_gen("sample", run, "-n", 2, "--output", output) == 0
+    sound, rate = data.read_wav(output)
+    assert rate == 500
+    assert len(sound) == 2 * (100 + 125)
+    assert keras_gen("generate", run) == 2
+    assert "generate needs a model of text, this one is of audio" in capsys.readouterr().err
 
 
 # ---- interruption --------------------------------------------------------------------------------

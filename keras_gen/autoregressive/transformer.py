@@ -115,7 +115,7 @@ def _dense(x: tf.Tensor, layer: tuple) -> tf.Tensor:
 
 def _normed(x: tf.Tensor, layer: tuple) -> tf.Tensor:
     """Layer normalization (Ba et al. 2016, arXiv 1607.06450), in float32."""
-    scale, offset = (tf.convert_to_tensor(part) for part in layer)
+    scale, offset = (tf.cast(part, x.dtype) for part in layer)
     wide = tf.cast(x, tf.float32)
     axis = x.shape.rank - 1
     centred = wide - tf.reduce_mean(wide, axis=axis, keepdims=True)

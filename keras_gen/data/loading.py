@@ -155,9 +155,9 @@ def load(
         name: `digits` (scikit-learn's 1797 digits, 8x8, 17 levels), `tfds:NAME` (images or sounds
             of TensorFlow Datasets), `npz:FILE` (images: arrays train, validation, test, or x_train,
             y_train and so on), `folder:PATH` (pictures; subfolders are classes), `text:FILE`
-            (UTF-8, cut into windows; its last tenth is for validation and test), `text` (Python's own help)
-            or `audio:PATH` (WAV files; classes are subfolders, or what stands before the first
-            underscore of a name).
+            (UTF-8, cut into windows; its last tenth is for validation and test), `text` (Python's
+            own help) or `audio:PATH` (WAV files; classes are subfolders, or what stands before the
+            first underscore of a name).
         split: "train", "validation" or "test".
         batch_size: examples a batch.
         data_dir: where TFDS has prepared its data; `None` lets it download.

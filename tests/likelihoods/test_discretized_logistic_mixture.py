@@ -1,0 +1,126 @@
+"""The discretised logistic mixture against the paper's formula, and whole pixels against parts."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gen.likelihoods import (
+    Bernoulli,
+    Categorical,
+    DiscretizedLogisticMixture,
+    PerChannel,
+    pixel_likelihood_of,
+)
+from keras_gen.random import Noise
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
+def test_256_levels_sum_to_one_for_any_parameters(scale):
+    likelihood = DiscretizedLogisticMixture(256, channels=1, num_components=5)
+    parameters = scale * np.random.default_rng(0).standard_normal((200, likelihood.num_parameters))
+    levels = np.broadcast_to(np.arange(256)[:, None, None], (256, 200, 1))
+    log_probs = likelihood.log_prob(tf.constant(parameters[None], tf.float32), levels)
+    np.testing.assert_allclose(np.exp(log_probs[..., 0]).sum(axis=0), 1.0, atol=1e-5)
+
+
+def test_all_pixels_sum_to_one():
+    likelihood = DiscretizedLogisticMixture(5, channels=3, num_components=2)
+    parameters = np.random.default_rng(0).standard_normal(likelihood.num_parameters)
+    pixels = np.array(list(itertools.product(range(5), repeat=3)))
+    log_probs = likelihood.log_prob(tf.constant(parameters, tf.float32), pixels)
+    assert np.exp(log_probs.numpy().sum(axis=-1)).sum() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_agrees_with_the_formula_of_the_paper():
+    # Salimans et al. 2017, equations 1 to 3, in float64 and as plainly as may be.
+    likelihood = DiscretizedLogisticMixture(256, channels=3, num_components=4)
+    rng = np.random.default_rng(0)
+    raw = rng.standard_normal((50, likelihood.num_parameters))
+    pixels = rng.integers(0, 256, (50, 3))
+    pixels[:10] = rng.choice([0, 255], (10, 3))
+    expected = np.zeros(50)
+
+    def sigmoid(x):
+        return 1.0 / (1.0 + np.exp(-x))
+
+    for n in range(50):
+        logits, loc, log_scale, coupling = np.split(raw[n], np.cumsum([4, 12, 12]))
+        loc, log_scale, coupling = (part.reshape(4, 3) for part in (loc, log_scale, coupling))
+        weights = np.exp(logits) / np.exp(logits).sum()
+        alpha, beta, gamma = np.tanh(coupling).T
+        x = pixels[n] / 127.5 - 1.0
+        for k in range(4):
+            means = [
+                loc[k, 0],
+                loc[k, 1] + alpha[k] * x[0],
+                loc[k, 2] + beta[k] * x[0] + gamma[k] * x[1],
+            ]
+            mass = 1.0
+            for channel in range(3):
+                s = np.exp(log_scale[k, channel])
+                upper = sigmoid((x[channel] + 1 / 255 - means[channel]) / s)
+                lower = sigmoid((x[channel] - 1 / 255 - means[channel]) / s)
+                upper = 1.0 if pixels[n, channel] == 255 else upper
+                lower = 0.0 if pixels[n, channel] == 0 else lower
+                mass *= upper - lower
+            expected[n] += weights[k] * mass
+    log_probs = likelihood.log_prob(tf.constant(raw, tf.float32), pixels).numpy().sum(axis=-1)
+    np.testing.assert_allclose(log_probs, np.log(expected), rtol=1e-4)
+
+
+def test_agrees_with_tfp():
+    likelihood = DiscretizedLogisticMixture(8, channels=3, num_components=2)
+    rng = np.random.default_rng(0)
+    parameters = tf.constant(rng.standard_normal((20, likelihood.num_parameters)), tf.float32)
+    pixels = rng.integers(0, 8, (20, 3))
+    log_probs = likelihood.log_prob(parameters, pixels).numpy().sum(axis=-1)
+    distribution = likelihood.distribution(parameters)
+    np.testing.assert_allclose(distribution.log_prob(pixels.astype(np.float32)), log_probs, 1e-3)
+    samples = distribution.sample(7, seed=(0, 1)).numpy()
+    assert samples.shape == (7, 20, 3)
+    assert set(np.unique(samples)) <= set(range(8))
+
+
+def test_a_scale_of_almost_nothing_has_a_gradient():
+    likelihood = DiscretizedLogisticMixture(256, channels=1, num_components=1)
+    parameters = tf.constant([[0.0, -0.9, -50.0], [0.0, 3.0, 30.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(parameters)
+        log_probs = likelihood.log_prob(parameters, np.array([[255], [0]]))
+    assert np.isfinite(log_probs).all()
+    assert np.isfinite(tape.gradient(log_probs, parameters)).all()
+
+
+@pytest.mark.parametrize(
+    "likelihood",
+    [DiscretizedLogisticMixture(3, 2, 2), PerChannel(Categorical(3), 2)],
+    ids=["mixture", "per channel"],
+)
+def test_draws_follow_the_probabilities(likelihood):
+    num = 20_000
+    raw = np.random.default_rng(0).standard_normal(likelihood.num_parameters)
+    parameters = tf.constant(np.broadcast_to(raw, (num, len(raw))), tf.float32)
+    noise = likelihood.noise(Noise(tf.range(num, dtype=tf.int64)), ())
+    drawn = likelihood.draw(parameters, noise, tf.ones([num])).numpy()
+    assert drawn.dtype == np.uint8
+    pixels = np.array(list(itertools.product(range(3), repeat=2)))
+    expected = np.exp(likelihood.log_prob(parameters[:1], pixels).numpy().sum(axis=-1))
+    observed = np.bincount(drawn @ [3, 1], minlength=9) / num
+    assert np.abs(observed - expected).max() < 5 * np.sqrt(0.25 / num)
+    coldest = likelihood.draw(parameters[:50], noise[:50], tf.zeros([50])).numpy()
+    assert (coldest == coldest[0]).all()
+
+
+def test_the_likelihood_that_fits():
+    assert isinstance(pixel_likelihood_of(2, 1).likelihood, Bernoulli)
+    assert isinstance(pixel_likelihood_of(256, 1), DiscretizedLogisticMixture)
+    assert pixel_likelihood_of(2, 3).channels == 3
+    assert pixel_likelihood_of(4, 3, Categorical(4)).num_parameters == 12
+    config = pixel_likelihood_of(4, 3, Categorical(4)).get_config()
+    assert PerChannel.from_config(config).num_parameters == 12
+    with pytest.raises(ValueError, match="likelihood must be of 4 levels and 3 channels"):
+        pixel_likelihood_of(4, 3, DiscretizedLogisticMixture(4, 1))
+    with pytest.raises(ValueError, match="num_components must be at least 1, received 0"):
+        DiscretizedLogisticMixture(256, 3, 0)
