@@ -1,113 +1,164 @@
-"""Sampling a Gated PixelCNN: the whole network for every pixel, against the cached sampler.
+"""Sampling: the whole network for every value, against the cached sampler in three runtimes.
 
-    python benchmarks/sampling.py --batches 1 16 64
+    python benchmarks/sampling.py gated_pixel_cnn pixel_cnn_plus_plus --batches 1 16
+    python benchmarks/sampling.py wavenet --batches 1
+    python benchmarks/sampling.py gated_pixel_cnn --sides 28 32 64 --batches 16
 
-All draw from the same noise, and their pixels are compared. The naive loop is one TensorFlow graph
-too: what is measured is the recomputation, not Python.
+The naive loop is a run of the whole network (of WaveNet: of its receptive field), as one TensorFlow
+graph, times the number of values; the runs are measured, in turn with the samplers, and the product
+is not. The samplers draw from the same noise, and what they draw is compared.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from keras_gen import GatedPixelCNN
-from keras_gen.random import Noise
+import keras_gen
+from keras_gen.likelihoods import DiscretizedLogisticMixture
 from keras_gen_export import runtime
 from table import print_table, seconds_in_turn
 
 
-def build(side: int, levels: int, filters: int, num_blocks: int) -> GatedPixelCNN:
-    """A model with random weights, large enough that its pixels vary."""
-    model = GatedPixelCNN((side, side, 1), levels=levels, filters=filters, num_blocks=num_blocks)
+def mixture(channels: int) -> DiscretizedLogisticMixture:
+    return DiscretizedLogisticMixture(256, channels, num_components=5)
+
+
+# By the side of a picture; sequences have a length of their own.
+MODELS: dict[str, Callable[[int], Any]] = {
+    "made": lambda side: keras_gen.MADE((side, side, 1), 2, hidden_units=(512, 512)),
+    "pixel_cnn": lambda side: keras_gen.PixelCNN((side, side, 1), 16, filters=64),
+    "gated_pixel_cnn": lambda side: keras_gen.GatedPixelCNN(
+        (side, side, 1), 16, filters=32, num_blocks=5
+    ),
+    "row_lstm": lambda side: keras_gen.PixelRNN((side, side, 1), 16, "row", filters=32),
+    "diagonal_bilstm": lambda side: keras_gen.PixelRNN((side, side, 1), 16, filters=32),
+    "pixel_cnn_plus_plus": lambda side: keras_gen.PixelCNNPlusPlus(
+        (side, side, 3), likelihood=mixture(3)
+    ),
+    "pixel_snail": lambda side: keras_gen.PixelSNAIL((side, side, 1), 2),
+    "transformer": lambda side: keras_gen.Transformer(keras_gen.Pixels((side, side, 1), 2)),
+    "char_rnn": lambda _: keras_gen.CharRNN("".join(map(chr, range(32, 97))), length=500),
+    "wavenet": lambda _: keras_gen.WaveNet(length=8000),
+}
+# A side that PixelCNN++ can halve twice, and that its authors sampled.
+SIDES = {"pixel_cnn_plus_plus": 32}
+
+
+def perturbed(model):
+    """The model with random weights, large enough that what it draws varies."""
     rng = np.random.default_rng(0)
-    for weight in model.weights:
-        weight.assign_add(0.1 * rng.standard_normal(weight.shape))
+    for weight in model.trainable_weights:
+        weight.assign_add(0.05 * rng.standard_normal(weight.shape))
     return model
 
 
-def naive_sampler(model: GatedPixelCNN):
-    """One graph that runs the whole network once for every pixel."""
-    height, width, channels = model.image_shape
+def draws_of(model) -> int:
+    """How many draws a sample takes, each of which a naive loop runs the network for."""
+    if hasattr(model, "length"):
+        return model.length
+    whole_pixels = model.likelihood.channels is not None
+    return model.num_dimensions // (model.image_shape[-1] if whole_pixels else 1)
 
-    @tf.function(autograph=False)
-    def sample(seeds, temperature):
-        noise = Noise(seeds)
 
-        def draw_row(row, x):
-            numbers = model.likelihood.noise(noise, (width, channels), step=row)
-
-            def draw_pixel(column, x):
-                parameters = model(x)[:, row, column, 0]
-                value = model.likelihood.draw(parameters, numbers[:, column, 0], temperature)
-                at = tf.one_hot(row * width + column, height * width, True, False, dtype=tf.bool)
-                here = tf.reshape(at, [1, height, width, 1])
-                return column + 1, tf.where(here, value[:, None, None, None], x)
-
-            return row + 1, tf.while_loop(lambda c, _: c < width, draw_pixel, (0, x))[1]
-
-        x = tf.zeros([tf.shape(seeds)[0], *model.image_shape], tf.uint8)
-        return tf.while_loop(
-            lambda r, _: r < height,
-            draw_row,
-            (0, x),
-            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, *model.image_shape])),
-        )[1]
-
-    return sample
+def network(model, batch: int) -> Callable[[], Any]:
+    """One run of the whole network, as the naive loop takes for each draw."""
+    shape = [size or 0 for size in model.data_input().shape]
+    shape[0] = batch
+    if len(shape) == 2:
+        shape[1] = min(model.length, getattr(model, "receptive_field", model.length))
+    lowest = model.data_input().minimum
+    x = tf.cast(tf.fill(shape, lowest), model.data_input().dtype)
+    run = tf.function(lambda x: model(x), autograph=False)
+    return lambda: run(x).numpy()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", default=["gated_pixel_cnn"], choices=sorted(MODELS))
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 16])
-    parser.add_argument("--side", type=int, default=28)
-    parser.add_argument("--levels", type=int, default=16)
-    parser.add_argument("--filters", type=int, default=32)
-    parser.add_argument("--num-blocks", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--sides", type=int, nargs="+", help="of pictures; else 28 or 32")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, help="of ONNX Runtime's operations")
     parser.add_argument("--no-xla", action="store_true")
     arguments = parser.parse_args()
 
-    model = build(arguments.side, arguments.levels, arguments.filters, arguments.num_blocks)
-    naive = naive_sampler(model)
-    draw = model.signatures()["sample"].function
-    graph = tf.function(draw, autograph=False)
-    xla = tf.function(draw, autograph=False, jit_compile=True)
-    folder = tempfile.mkdtemp() + "/artefact"
-    model.export(folder, format="onnx", verbose=False)
-    artefact = runtime.load(folder)
-
     rows = []
-    for batch in arguments.batches:
-        seeds = runtime.spread(0, batch)
-        temperature = np.ones(batch, np.float32)
-        inputs = (tf.constant(seeds), tf.constant(temperature))
-        cached = {
-            "TF graph": lambda inputs=inputs: graph(*inputs)["samples"].numpy(),
-            "ONNX Runtime": lambda seeds=seeds: artefact.sample(seeds=seeds, temperature=1.0)[
-                "samples"
-            ],
-        }
-        if not arguments.no_xla:
-            cached["TF XLA"] = lambda inputs=inputs: xla(*inputs)["samples"].numpy()
-        (naive_seconds,) = seconds_in_turn([lambda inputs=inputs: naive(*inputs).numpy()], 1)
-        reference = naive(*inputs).numpy()
-        taken = seconds_in_turn(list(cached.values()), arguments.rounds)
-        rows.append([batch, "naive TF graph", f"{naive_seconds:.3f}", "1", ""])
-        for (name, call), seconds in zip(cached.items(), taken, strict=True):
-            equal = int((call() == reference).sum())
-            ratio = f"{naive_seconds / seconds:.0f}"
-            rows.append([batch, name, f"{seconds:.4f}", ratio, f"{equal}/{reference.size}"])
+    for name in arguments.models:
+        for side in arguments.sides or [SIDES.get(name, 28)]:
+            model = perturbed(MODELS[name](side))
+            draw = model.signatures()["sample"].function
+            graph = tf.function(draw, autograph=False)
+            xla = tf.function(draw, autograph=False, jit_compile=True)
+            folder = tempfile.mkdtemp() + "/artefact"
+            # Random weights are no model: what is drawn may hang on a float's last bit, and the
+            # share of equal values is in the table.
+            write_sampler(model, folder)
+            artefact = runtime.load(folder, arguments.threads)
+            for batch in arguments.batches:
+                rows += measured(name, side, model, batch, graph, xla, artefact, arguments)
     print_table(
-        f"GatedPixelCNN {arguments.side}x{arguments.side}x1, {arguments.levels} levels, "
-        f"{arguments.num_blocks + 1} layers of {arguments.filters} filters; median of "
-        f"{arguments.rounds} in turn (naive: one)",
-        ["batch", "sampler", "seconds", "times faster", "equal pixels"],
+        f"Sampling; median of {arguments.rounds} in turn",
+        ["model", "values", "batch", "naive s", "sampler", "s", "us a draw", "faster", "equal"],
         rows,
     )
+
+
+def write_sampler(model, folder: str) -> None:
+    """Writes the sampler alone, without the comparison that export makes."""
+    from pathlib import Path
+
+    import onnx
+
+    from keras_gen_export import manifest
+    from keras_gen_export.onnx import convert
+
+    signatures = {"sample": model.signatures()["sample"]}
+    Path(folder).mkdir()
+    onnx.save(convert(signatures["sample"]), f"{folder}/sample.onnx")
+    record = {
+        "format_version": manifest.FORMAT_VERSION,
+        "format": "onnx",
+        "signatures": manifest.describe(signatures),
+        "files": manifest.checksums(Path(folder)),
+    }
+    manifest.write(Path(folder), record)
+
+
+def measured(name, side, model, batch, graph, xla, artefact, arguments) -> list[list[str]]:
+    """The rows of one model at one batch size."""
+    seeds = runtime.spread(0, batch)
+    inputs = (tf.constant(seeds), tf.ones([batch]))
+    samplers = {"TF graph": lambda: graph(*inputs)["samples"].numpy()}
+    if not arguments.no_xla:
+        samplers["TF XLA"] = lambda: xla(*inputs)["samples"].numpy()
+    samplers["ONNX Runtime"] = lambda: artefact.sample(seeds=seeds, temperature=1.0)["samples"]
+    taken = seconds_in_turn([network(model, batch), *samplers.values()], arguments.rounds)
+    draws = draws_of(model)
+    naive = taken[0] * draws
+    reference = samplers["TF graph"]()
+    shape = "x".join(map(str, reference.shape[1:]))
+    rows = []
+    for (label, call), seconds in zip(samplers.items(), taken[1:], strict=True):
+        rows.append(
+            [
+                name,
+                shape,
+                batch,
+                f"{naive:.2f}",
+                label,
+                f"{seconds:.4f}",
+                f"{seconds / draws * 1e6:.0f}",
+                f"{naive / seconds:.0f}",
+                f"{(call() == reference).mean():.2%}",
+            ]
+        )
+    return rows
 
 
 if __name__ == "__main__":

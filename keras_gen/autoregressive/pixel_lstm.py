@@ -80,12 +80,13 @@ class PixelLSTM(keras.layers.Layer, abc.ABC):
         """The column cache before a row's first column."""
 
     @abc.abstractmethod
-    def begin_row(self, row, kept, cache) -> tuple[tf.Tensor, Any]:
+    def begin_row(self, row, kept, pixels, cache) -> tuple[tf.Tensor, Any]:
         """What a row's pixels get from the rows above.
 
         Args:
             row: int32 scalar.
             kept: of the row above, `[n, width, kept_size]`.
+            pixels: of the row above in [-1, 1], `[n, width, channels]`.
             cache: from `empty_row` or the last call.
 
         Returns:
@@ -134,8 +135,8 @@ class RowLSTM(PixelLSTM):
         kernel = tf.convert_to_tensor(self.from_state)[None]
         return tf.nn.conv2d(padded, kernel, 1, "VALID")[:, 0]
 
-    def call(self, x):
-        """Maps `[n, height, width, filters]` to the same."""
+    def call(self, x, image):
+        """Maps `[n, height, width, filters]` to the same; the image itself is not looked at."""
         gates = self.from_input(x)
         hidden = cell = tf.zeros_like(gates[:, 0, :, : self.units])
         rows = []
@@ -154,7 +155,7 @@ class RowLSTM(PixelLSTM):
     def empty_column(self, num):
         return self.from_input.empty_columns(num)
 
-    def begin_row(self, row, kept, cache):
+    def begin_row(self, row, kept, pixels, cache):
         hidden, cell = tf.split(kept, 2, axis=2)
         return tf.concat([self._from_state(hidden) + self.from_input.bias, cell], axis=2), cache
 
@@ -194,15 +195,21 @@ class DiagonalBiLSTM(PixelLSTM):
         # By direction, from the left and from the right: of the column before, and the row above.
         self.from_column = weight("from_column", (2, self.units, gates))
         self.from_row = weight("from_row", (2, self.units, gates))
-        # From the right whole rows are known: no mask is needed.
+        # From the right whole rows are known: no mask is needed, and a pixel's own value comes in
+        # too. Without it the end of the row above would be seen by the first convolution alone.
         self.from_right = weight("from_right", (filters, gates))
+        self.from_pixel = weight("from_pixel", (channels, gates))
         self.right_bias = self.add_weight((gates,), "zeros", name="right_bias")
         self.built = True
 
-    def call(self, x):
-        """Maps `[n, height, width, filters]` to the same."""
+    def _right_gates(self, inputs: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
+        from_right, from_pixel = map(tf.convert_to_tensor, (self.from_right, self.from_pixel))
+        return pointwise(inputs, from_right) + pointwise(pixels, from_pixel) + self.right_bias
+
+    def call(self, x, image):
+        """Maps `[n, height, width, filters]`, and the image in [-1, 1], to features again."""
         height, width = x.shape[1:3]
-        right = pointwise(x, tf.convert_to_tensor(self.from_right)) + self.right_bias
+        right = self._right_gates(x, image)
         both = tf.stack([self.from_input(x), tf.reverse(right, axis=[2])])
         diagonals = tf.unstack(_skewed(both), axis=3)
         from_column, from_row = (
@@ -233,16 +240,16 @@ class DiagonalBiLSTM(PixelLSTM):
     def empty_column(self, num):
         return tf.zeros([num, 2 * self.units])
 
-    def begin_row(self, row, kept, cache):
+    def begin_row(self, row, kept, pixels, cache):
         inputs, hidden = tf.split(kept, [self.filters, self.units], axis=2)
         gates = pointwise(hidden, tf.convert_to_tensor(self.from_row)[0])
-        right = self._from_the_right(inputs, cache) * tf.cast(row > 0, tf.float32)
+        right = self._from_the_right(inputs, pixels, cache) * tf.cast(row > 0, tf.float32)
         return tf.concat([gates, right], axis=2), right
 
-    def _from_the_right(self, inputs: tf.Tensor, above: tf.Tensor) -> tf.Tensor:
+    def _from_the_right(self, inputs, pixels, above) -> tf.Tensor:
         """The states of a finished row from the right, `[n, width, units]`."""
         num, width = tf.shape(inputs)[0], inputs.shape[1]
-        gates = pointwise(inputs, tf.convert_to_tensor(self.from_right)) + self.right_bias
+        gates = self._right_gates(inputs, pixels)
         gates += pointwise(above, tf.convert_to_tensor(self.from_row)[1])
         gates = tf.transpose(tf.reverse(gates, axis=[1]), [1, 0, 2])
         from_column = tf.convert_to_tensor(self.from_column)[1]

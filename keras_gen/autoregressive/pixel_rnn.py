@@ -111,11 +111,12 @@ class PixelRNN(PixelModel):
     # ---- objective and sampling ------------------------------------------------------------------
 
     def call(self, x, labels=None, training=False):
-        features = self.first(self.to_unit(x))
+        image = self.to_unit(x)
+        features = self.first(image)
         if self.num_classes is not None:
             features += tf.gather(self.label_bias, labels)[:, None, None]
         for layer in self.lstms:
-            features = layer(features)
+            features = layer(features, image)
         return self.head(features)
 
     def draw(self, noise, labels, temperature, given=None):
@@ -134,7 +135,7 @@ class PixelRNN(PixelModel):
             pixels = self.to_unit(above.pixels, "float32") * tf.cast(row > 0, "float32")
             rows = tf.concat([rows[:, 1:], pixels[:, None]], axis=1)
             begun = [
-                layer.begin_row(row, kept, layer_cache)
+                layer.begin_row(row, kept, pixels, layer_cache)
                 for layer, kept, layer_cache in zip(
                     self.lstms, tf.split(above.kept, kept_sizes, axis=2), caches, strict=True
                 )

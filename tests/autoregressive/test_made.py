@@ -142,7 +142,7 @@ def test_conditionals_of_one_order_sum_to_the_whole():
         ({"num_masks": 0}, "num_masks must be 1 to 10000, received 0"),
         ({"likelihood": Categorical(3)}, "likelihood must be of 256 levels"),
     ],
-    ids=str,
+    ids=range(5),
 )
 def test_bad_constructor_arguments(options, message):
     with pytest.raises(ValueError, match=message):

@@ -1,7 +1,6 @@
 """The recurrent layers of PixelRNN against plain loops over pixels."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
 from brute_force import perturbed
 
@@ -19,9 +18,8 @@ def update(gates, cell):
     return sigmoid(output) * np.tanh(cell), cell
 
 
-@pytest.fixture
-def x():
-    return np.random.default_rng(0).standard_normal((2, 4, 5, 6)).astype(np.float32)
+def inputs(features):
+    return np.random.default_rng(0).standard_normal((2, 4, 5, features)).astype(np.float32)
 
 
 def layer_of(recurrence):
@@ -29,7 +27,8 @@ def layer_of(recurrence):
     return perturbed(PixelRNN((4, 5, 1), levels=2, **options)).lstms[0]
 
 
-def test_row_lstm(x):
+def test_row_lstm():
+    x = inputs(6)
     layer = layer_of("row")
     weights = layer.from_input.kernel.numpy()[0], layer.from_input.bias.numpy()
     expected = np.zeros((2, 4, 5, layer.units))
@@ -46,15 +45,16 @@ def test_row_lstm(x):
                 hidden[row + 1, column + 1], cell[row + 1, column + 1] = state
         expected[n] = hidden[1:-1, 1:-1]
     expected = x + expected @ layer.expand.kernel.numpy() + layer.expand.bias.numpy()
-    np.testing.assert_allclose(layer(tf.constant(x)), expected, atol=1e-5)
+    np.testing.assert_allclose(layer(tf.constant(x), None), expected, atol=1e-5)
 
 
-def test_diagonal_bilstm(x):
+def test_diagonal_bilstm():
+    x, image = inputs(6), inputs(1)
     layer = layer_of("diagonal")
     from_column, from_row = layer.from_column.numpy(), layer.from_row.numpy()
-    inputs = [
+    gates_of = [
         x @ layer.from_input.kernel.numpy() + layer.from_input.bias.numpy(),
-        x @ layer.from_right.numpy() + layer.right_bias.numpy(),
+        x @ layer.from_right.numpy() + image @ layer.from_pixel.numpy() + layer.right_bias.numpy(),
     ]
     expected = np.zeros((2, 4, 5, layer.units))
     for n in range(2):
@@ -63,7 +63,7 @@ def test_diagonal_bilstm(x):
             for direction, columns in ((0, range(5)), (1, reversed(range(5)))):
                 for column in columns:
                     before = column if direction == 0 else column + 2
-                    gates = inputs[direction][n, row, column]
+                    gates = gates_of[direction][n, row, column]
                     gates = gates + hidden[direction, row + 1, before] @ from_column[direction]
                     gates = gates + hidden[direction, row, column + 1] @ from_row[direction]
                     state = update(gates, cell[direction, row + 1, before])
@@ -72,4 +72,4 @@ def test_diagonal_bilstm(x):
         # From the right, the state of the row above.
         expected[n] = hidden[0, 1:, 1:-1] + hidden[1, :-1, 1:-1]
     expected = x + expected @ layer.expand.kernel.numpy() + layer.expand.bias.numpy()
-    np.testing.assert_allclose(layer(tf.constant(x)), expected, atol=1e-5)
+    np.testing.assert_allclose(layer(tf.constant(x), tf.constant(image)), expected, atol=1e-5)
