@@ -92,16 +92,19 @@ def main() -> None:
     for name in arguments.models:
         for side in arguments.sides or [SIDES.get(name, 28)]:
             model = perturbed(MODELS[name](side))
-            draw = model.signatures()["sample"].function
-            graph = tf.function(draw, autograph=False)
-            xla = tf.function(draw, autograph=False, jit_compile=True)
+            signature = model.signatures()["sample"]
+            graph = signature.graph()
+            xla = tf.function(
+                signature.positional, signature.tensor_specs(), False, jit_compile=True
+            )
             folder = tempfile.mkdtemp() + "/artefact"
             # Random weights are no model: what is drawn may hang on a float's last bit, and the
             # share of equal values is in the table.
             write_sampler(model, folder)
             artefact = runtime.load(folder, arguments.threads)
             for batch in arguments.batches:
-                rows += measured(name, side, model, batch, graph, xla, artefact, arguments)
+                rows += measured(name, model, batch, graph, xla, artefact, arguments)
+                print("measured", *rows[-1], flush=True)
     print_table(
         f"Sampling; median of {arguments.rounds} in turn",
         ["model", "values", "batch", "naive s", "sampler", "s", "us a draw", "faster", "equal"],
@@ -130,7 +133,7 @@ def write_sampler(model, folder: str) -> None:
     manifest.write(Path(folder), record)
 
 
-def measured(name, side, model, batch, graph, xla, artefact, arguments) -> list[list[str]]:
+def measured(name, model, batch, graph, xla, artefact, arguments) -> list[list[str]]:
     """The rows of one model at one batch size."""
     seeds = runtime.spread(0, batch)
     inputs = (tf.constant(seeds), tf.ones([batch]))
