@@ -165,7 +165,7 @@ ZOO = {
             "vocabulary": VOCABULARY,
             "length": 24,
             "units": 16,
-            "num_layers": 2,
+            "num_layers": 1,
             "embedding_dim": 8,
             "truncation": 12,
         },

@@ -117,3 +117,14 @@ def test_what_is_refused(tmp_path):
         data.load_arrays(f"text:{tmp_path / 'a.txt'}", length=10)
     with pytest.raises(ValueError, match="length must be at least 1, received 0"):
         data.load_arrays("text", length=0)
+
+
+def test_sounds_of_tfds(tmp_path):
+    import tensorflow_datasets as tfds
+
+    with tfds.testing.mock_data(num_examples=30):
+        x, labels, description = data.load_arrays("tfds:spoken_digit", length=50)
+    assert x.dtype == np.float32
+    assert x.shape == (24, 50)
+    assert labels.shape == (24,)
+    assert (description.kind, description.sample_rate) == ("audio", 8000)
