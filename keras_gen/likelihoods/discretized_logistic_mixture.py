@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -12,6 +14,10 @@ tfd, tfb = tfp.distributions, tfp.bijectors
 
 # Below it a logistic is a step: a scale of exp(-7), in units of [-1, 1], is 0.1 of 256 levels.
 _MIN_LOG_SCALE = -7.0
+# As good as zero: a component that is so much narrower is its mean.
+_MIN_TEMPERATURE = 1e-4
+# As good as minus infinity, and no NaN when it meets one.
+_NEVER = -1e30
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -96,38 +102,52 @@ class DiscretizedLogisticMixture(Likelihood):
         log_probs, before = [], 0.0
         for channel in range(self.channels):
             mean = self._mean(channel, loc, coupling, unit[:channel])
-            joint += self._log_mass(x[..., channel, None], mean, log_scale[..., channel])
+            level = x[..., channel, None]
+            joint += self._log_mass(level, level, mean, log_scale[..., channel])
             total = tf.reduce_logsumexp(joint, axis=-1)
             log_probs.append(total - before)
             before = total
         return tf.stack(log_probs, axis=-1)
 
-    def _log_mass(self, x: tf.Tensor, mean: tf.Tensor, log_scale: tf.Tensor) -> tf.Tensor:
-        """The log of a logistic's mass between a level's edges, for levels `[..., 1]`."""
+    def _log_mass(
+        self, lowest: tf.Tensor, highest: tf.Tensor, mean: tf.Tensor, log_scale: tf.Tensor
+    ) -> tf.Tensor:
+        """The log of a logistic's mass from one level's lower edge to another's upper edge."""
         inverse = tf.exp(-log_scale)
         half = 1.0 / (self.levels - 1)
-        distance = self._unit(x) - mean
-        above, below = inverse * (distance + half), inverse * (distance - half)
+        above = inverse * (self._unit(highest) + half - mean)
+        below = inverse * (self._unit(lowest) - half - mean)
         # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)): no difference of two
         # numbers that are nearly equal.
         log_upto = -tf.nn.softplus(-above)
         log_beyond = -tf.nn.softplus(below)
         # 1 - exp(-w) = 2 t / (1 + t) for t = tanh(w / 2), and that is exact for small w.
-        t = tf.tanh(half * inverse)
+        width = self._unit(highest) - self._unit(lowest) + 2.0 * half
+        t = tf.tanh(0.5 * width * inverse)
         inner = log_upto + log_beyond + tf.math.log(2.0 * t / (1.0 + t))
-        first, last = x == 0, x == self.levels - 1
+        first, last = lowest == 0, highest == self.levels - 1
         return tf.where(first, log_upto, tf.where(last, log_beyond, inner))
 
     def noise(self, noise, shape, stream=0, step=0):
-        return noise.gumbel(
-            (*shape, self.num_components + self.channels * self.levels), stream, step
-        )
+        size = self.num_components + self.channels * sum(self._stages)
+        return noise.gumbel((*shape, size), stream, step)
+
+    @property
+    def _stages(self) -> tuple[int, int]:
+        """How many ranges of levels a draw chooses from, and of how many levels each is."""
+        width = math.ceil(math.sqrt(self.levels))
+        return math.ceil(self.levels / width), width
 
     def draw(self, parameters, noise, temperature):
-        """Draws whole pixels: uint8 `[..., channels]`."""
+        """Draws whole pixels: uint8 `[..., channels]`.
+
+        A temperature flattens or sharpens the mixture's weights, and widens or narrows its
+        components.
+        """
         logits, loc, log_scale, coupling = self._split(parameters)
         temperature = tf.expand_dims(temperature, -1)
-        sizes = [self.num_components, *[self.levels] * self.channels]
+        num_ranges, width = self._stages
+        sizes = [self.num_components, *[num_ranges, width] * self.channels]
         of_component, *of_channels = tf.split(noise, sizes, axis=-1)
         chosen = tf.one_hot(
             tf.argmax(logits + temperature * of_component, axis=-1), self.num_components
@@ -136,15 +156,25 @@ class DiscretizedLogisticMixture(Likelihood):
             tf.reduce_sum(chosen * part, axis=-2, keepdims=True)
             for part in (loc, log_scale, coupling)
         )
-        levels = tf.range(self.levels)
-        values: list[tf.Tensor] = []
+        log_scale += tf.math.log(tf.maximum(temperature, _MIN_TEMPERATURE))[..., None]
+        starts, values = width * tf.range(num_ranges), []
+        ends = tf.minimum(starts + width, self.levels) - 1
         for channel in range(self.channels):
+            # By masses, not by the inverse of their sum: a draw then hangs on no float's last bit,
+            # but where two choices are as good as equal. And first a range of levels, then one of
+            # them: that takes fewer of both masses and noise than all levels at once.
             earlier = [self._unit(value) for value in values]
-            mean = self._mean(channel, loc, coupling, earlier)
-            # By its masses, not by its inverse: a draw then hangs on no float's last bit, but where
-            # two levels are as good as equal.
-            log_mass = self._log_mass(levels, mean, log_scale[..., channel])
-            perturbed = log_mass + temperature * of_channels[channel]
-            drawn = tf.argmax(perturbed, axis=-1, output_type=tf.int32)
-            values.append(tf.cast(drawn, tf.uint8)[..., None])
+            moments = self._mean(channel, loc, coupling, earlier), log_scale[..., channel]
+            of_range, of_level = of_channels[2 * channel : 2 * channel + 2]
+            drawn = _choose(self._log_mass(starts, ends, *moments) + of_range)
+            levels = drawn * width + tf.range(width)
+            log_mass = self._log_mass(levels, levels, *moments)
+            log_mass = tf.where(levels < self.levels, log_mass, _NEVER)
+            drawn = drawn * width + _choose(log_mass + of_level)
+            values.append(tf.cast(drawn, tf.uint8))
         return values[0] if self.channels == 1 else tf.concat(values, axis=-1)
+
+
+def _choose(perturbed: tf.Tensor) -> tf.Tensor:
+    """The place of the greatest, int32 `[..., 1]`."""
+    return tf.argmax(perturbed, axis=-1, output_type=tf.int32)[..., None]
