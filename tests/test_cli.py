@@ -76,7 +76,7 @@ def test_a_finished_run_is_not_overwritten(run, capsys):
 def test_evaluate(run, capsys):
     assert keras_gen("evaluate", run, "--num-samples", 3) == 0
     output = capsys.readouterr().out
-    assert output.startswith("179 images of test\n")
+    assert output.startswith("179 examples of test\n")
     expected = {
         "gated_pixel_cnn": ["nll: ", "bits_per_dim: "],
         "vae": ["negative_elbo: ", "negative bound of 3 samples: "],

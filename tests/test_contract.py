@@ -93,9 +93,10 @@ def test_evaluate_does_not_depend_on_the_batch_size(entry, model):
     assert scores[0] == pytest.approx(scores[1], rel=1e-5)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def two_replicas():
-    # One for all models: strategies of one process would number their collectives alike.
+    # One for all models, and for good: strategies of one process would number their collectives
+    # alike.
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 

@@ -107,12 +107,15 @@ class AutoregressiveModel(ExplicitModel):
             >>> mask[:14] = True  # the upper half is known
             >>> model.complete(images, mask, seed=0)
         """
-        x = self.check_data(x)
+        return self._complete(self.check_data(x), mask, labels, seed, temperature)
+
+    def _complete(self, x: np.ndarray, mask, labels, seed, temperature, *more: Any) -> np.ndarray:
+        """Runs "complete" on data that is checked, with inputs of the subclass's own at the end."""
         mask = checks.mask("mask", mask, x.shape)
         labels = self.check_labels(labels, len(x))
         temperature = self.check_temperature(temperature, len(x))
         seeds = random.spread(self.check_seed(seed), len(x))
-        return self.run("complete", x, mask, seeds, temperature, labels)
+        return self.run("complete", x, mask, seeds, temperature, labels, *more)
 
     def signatures(self):
         def log_prob(labels=None, **data):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_gen import checks, random
+from keras_gen import checks
 from keras_gen.autoregressive.ancestral_sampling import Given, Row, Step, ancestral_sampling
 from keras_gen.autoregressive.autoregressive_model import AutoregressiveModel
 from keras_gen.autoregressive.tokenizers import Characters, Tokenizer
@@ -207,14 +207,10 @@ class SequenceModel(AutoregressiveModel):
             >>> model.complete(images, upper_half, seed=0)
         """
         x = self.check_data(x)
-        mask = checks.mask("mask", mask, x.shape)
-        labels = self.check_labels(labels, len(x))
-        temperature = self.check_temperature(temperature, len(x))
-        seeds = random.spread(self.check_seed(seed), len(x))
         most = self.tokenizer.num_tokens
         top_k = most if top_k is None else checks.in_range("top_k", top_k, 1, most)
         top_k = np.full(len(x), top_k, np.int32)
-        return self.run("complete", x, mask, seeds, temperature, labels, top_k)
+        return self._complete(x, mask, labels, seed, temperature, top_k)
 
     def generate(
         self,

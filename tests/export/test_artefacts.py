@@ -61,6 +61,7 @@ def test_the_manifest_says_what_there_is(model, artefact):
         "dtype": "int32",
         "minimum": 0,
         "maximum": 2,
+        "values": None,
     }
     assert manifest["versions"]["tensorflow"] == tf.__version__
     for measured in manifest["verification"].values():
