@@ -208,7 +208,12 @@ class GenerativeModel(keras.Model):
                 loss += tf.add_n([tf.cast(penalty, loss.dtype) for penalty in self.losses])
             # An optimizer sums over replicas: the global mean is the sum of these.
             loss = optimizer.scale_loss(loss / replicas)
-        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        gradients = [
+            # Of an embedding. Keras's loss scaling would not see what is not finite in it.
+            tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
+            for gradient in tape.gradient(loss, variables)
+        ]
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return terms
 
     def noise_for(self, x: tf.Tensor, training: bool, stream: int = 0) -> Noise:

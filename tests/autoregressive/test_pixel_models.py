@@ -196,7 +196,11 @@ class TestComplete:
     [
         (PixelCNN, {"filters": 9}, "filters must be a multiple of 6, twice the channels"),
         (PixelRNN, {"recurrence": "column"}, "recurrence must be one of row, diagonal, received"),
-        (PixelRNN, {"filters": 6, "likelihood": DiscretizedLogisticMixture()}, "must be of single values"),
+        (
+            PixelRNN,
+            {"filters": 6, "likelihood": DiscretizedLogisticMixture()},
+            "must be of single values",
+        ),
         (PixelCNNPlusPlus, {"num_scales": 4}, "image_shape must have a height and width that 8"),
         (PixelCNNPlusPlus, {"dropout": 1.0}, "dropout must be at least 0 and less than 1"),
         (
