@@ -50,7 +50,7 @@ class GenerativeModel(keras.Model):
         self.num_classes = num_classes
         self.seed = int(np.random.randint(2**31)) if seed is None else int(seed)
         self._term_means = [keras.metrics.Mean(name=term) for term in self.terms]
-        self._graphs: dict[str, Callable] = {}
+        self._graphs: dict[str, tuple[Callable, str]] = {}
 
     # ---- what a model supplies -------------------------------------------------------------------
 
@@ -286,10 +286,11 @@ class GenerativeModel(keras.Model):
             The output, as NumPy.
         """
         if name not in self._graphs:
-            self._graphs[name] = self.signatures()[name].graph()
+            signature = self.signatures()[name]
+            self._graphs[name] = signature.graph(), next(iter(signature.outputs))
+        graph, first_output = self._graphs[name]
         inputs = [tf.convert_to_tensor(value) for value in inputs if value is not None]
-        outputs = self._graphs[name](*inputs)
-        return outputs[output or next(iter(self.signatures()[name].outputs))].numpy()
+        return graph(*inputs)[output or first_output].numpy()
 
     def export(
         self, filepath: Any, format: str = "tf_saved_model", verbose: bool | None = None, **kwargs

@@ -13,8 +13,9 @@ import tensorflow as tf
 
 from keras_gen import checks
 from keras_gen.autoregressive.ancestral_sampling import take_turns
-from keras_gen.autoregressive.sequence_model import SequenceModel, log_prob_of_tokens
+from keras_gen.autoregressive.sequence_model import SequenceModel
 from keras_gen.autoregressive.tokenizers import Characters
+from keras_gen.likelihoods.categorical import log_prob_of_choice
 
 CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
@@ -148,7 +149,7 @@ class CharRNN(SequenceModel):
             def objective(piece=piece, states=states, after=after):
                 logits, next_states = self._run(inputs[:, piece], states)
                 after[:] = next_states
-                of_piece = log_prob_of_tokens(logits, tokens[:, piece])
+                of_piece = log_prob_of_choice(logits, tokens[:, piece])
                 return {"loss": -tf.reduce_sum(of_piece, axis=1)}
 
             terms = self.descend(self.optimizer, self.trainable_variables, objective)

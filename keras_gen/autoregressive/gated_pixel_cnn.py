@@ -111,8 +111,7 @@ class GatedPixelCNN(PixelModel):
         head_weights = self.head.step_weights()
 
         def begin_row(row, above, cache):
-            # Above the first row there is nothing: zeros, as padding has it, and no pixel's value.
-            vertical = self.to_unit(above.pixels, "float32") * tf.cast(row > 0, "float32")
+            vertical = self.above_in_unit(row, above)
             contributions, next_cache = [], []
             for layer, rows, bias in zip(layers, cache, biases, strict=True):
                 vertical, contribution, rows = layer.step_row(vertical, rows, bias)

@@ -97,9 +97,7 @@ class GatedResnet(keras.layers.Layer):
             labels: int32 `[n]`.
             dropout_seed: int32 `[2]`; `None` drops nothing.
         """
-        hidden = self.first(concat_elu(x))
-        for other, kernel in zip(shortcuts, self.shortcuts, strict=True):
-            hidden += pointwise(concat_elu(other), tf.convert_to_tensor(kernel))
+        hidden = self._with_shortcuts(self.first(concat_elu(x)), shortcuts)
         hidden = concat_elu(hidden)
         if dropout_seed is not None and self.dropout > 0:
             hidden = tf.nn.experimental.stateless_dropout(hidden, self.dropout, dropout_seed)
@@ -107,6 +105,12 @@ class GatedResnet(keras.layers.Layer):
         if self.num_classes is not None:
             gates += self.bias_of(labels)[:, None, None]
         return x + _gate(gates)
+
+    def _with_shortcuts(self, hidden: tf.Tensor, shortcuts: Sequence[tf.Tensor]) -> tf.Tensor:
+        """Adds what other streams give: all of the short-cuts, or the first of them."""
+        for other, kernel in zip(shortcuts, self.shortcuts, strict=False):
+            hidden += pointwise(concat_elu(other), tf.convert_to_tensor(kernel))
+        return hidden
 
     def bias_of(self, labels: tf.Tensor | None) -> tf.Tensor | float:
         """What the labels add to the gates, `[n, 2 filters]`; 0 without labels."""
@@ -128,9 +132,7 @@ class GatedResnet(keras.layers.Layer):
         """One row: `[n, width, filters]` to the same, with the rows above in the memory."""
         first, second = self.cache_names
         seen = concat_elu(x)
-        hidden = self.first.row(memory.swap(first, seen), seen)
-        for other, kernel in zip(shortcuts, self.shortcuts, strict=True):
-            hidden += pointwise(concat_elu(other), tf.convert_to_tensor(kernel))
+        hidden = self._with_shortcuts(self.first.row(memory.swap(first, seen), seen), shortcuts)
         seen = concat_elu(hidden)
         gates = self.second.row(memory.swap(second, seen), seen)
         bias = self.bias_of(labels)
@@ -153,8 +155,7 @@ class GatedResnet(keras.layers.Layer):
             convolution.above(rows[name])
             for convolution, name in zip((self.first, self.second), self.cache_names, strict=True)
         )
-        for other, kernel in zip(row_shortcuts, self.shortcuts, strict=False):
-            first += pointwise(concat_elu(other), tf.convert_to_tensor(kernel))
+        first = self._with_shortcuts(first, row_shortcuts)
         bias = self.bias_of(labels)
         return [first, second if self.num_classes is None else second + bias[:, None]]
 

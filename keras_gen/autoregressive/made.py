@@ -16,7 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks, random
-from keras_gen.autoregressive.ancestral_sampling import Given, Row, Step, ancestral_sampling
+from keras_gen.autoregressive.ancestral_sampling import (
+    Given,
+    Row,
+    Step,
+    ancestral_sampling,
+    column_first,
+)
 from keras_gen.autoregressive.pixel_model import PixelModel
 from keras_gen.likelihoods import Likelihood, likelihood_of
 from keras_gen.random import Noise
@@ -203,7 +209,7 @@ class MADE(PixelModel):
 
         def begin_row(row, cache):
             row_noise = self.likelihood.noise(noise, (width * channels,), step=row)
-            return Row(None, tf.transpose(row_noise, [1, 0, 2]), cache, ())
+            return Row(None, column_first(row_noise), cache, ())
 
         def step(_, value_noise, known, cache):
             # The value of rank t + 1, from the units of degrees up to t: all that are complete.

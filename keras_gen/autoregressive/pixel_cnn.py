@@ -123,8 +123,7 @@ class PixelCNN(PixelModel):
         kept = self.filters // 2 * self.num_blocks
 
         def begin_row(row, above, cache):
-            # Above the first row there is nothing: zeros, as padding has it, and no pixel's value.
-            pixels = self.to_unit(above.pixels, "float32") * tf.cast(row > 0, "float32")
+            pixels = self.above_in_unit(row, above)
             cache = [
                 tf.concat([rows[:, 1:], finished[:, None]], axis=1)
                 for rows, finished in zip(cache, [pixels, above.kept], strict=True)

@@ -210,7 +210,7 @@ class PixelCNNPlusPlus(PixelModel):
         names_of_features: dict[int, dict[str, int]] = {}
 
         def begin_row(row, above, cache, phase):
-            image = self.with_ones(above.pixels, "float32") * tf.cast(row > 0, "float32")
+            image = self.above_in_unit(row, above, ones=True)
             # What the row above left, of the scales that had a row there.
             parts = tf.split(above.kept, [size for _, size in remembered.values()], axis=-1)
             seen = cache["pixels"] | {

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_gen.autoregressive.ancestral_sampling import Given, column_first
+from keras_gen.autoregressive.ancestral_sampling import Above, Given, column_first
 from keras_gen.autoregressive.autoregressive_model import AutoregressiveModel
 from keras_gen.image_model import ImageModel
 from keras_gen.likelihoods import Likelihood
@@ -54,6 +54,14 @@ class PixelModel(AutoregressiveModel, ImageModel):
         """Images in [-1, 1] with a channel of ones more, so that a network sees their edge."""
         unit = self.to_unit(x, dtype)
         return tf.concat([unit, tf.ones_like(unit[..., :1])], axis=unit.shape.rank - 1)
+
+    def above_in_unit(self, row: tf.Tensor, above: Above, ones: bool = False) -> tf.Tensor:
+        """The pixels of the row above in [-1, 1], float32, with a channel of ones if asked for.
+
+        Above the first row there is nothing: zeros, as padding has it, and no pixel's value.
+        """
+        unit = (self.with_ones if ones else self.to_unit)(above.pixels, "float32")
+        return unit * tf.cast(row > 0, "float32")
 
     def draw_channels(
         self,

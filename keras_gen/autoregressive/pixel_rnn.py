@@ -131,8 +131,7 @@ class PixelRNN(PixelModel):
 
         def begin_row(row, above, cache):
             rows, caches = cache
-            # Above the first row there is nothing: zeros, as padding has it, and no pixel's value.
-            pixels = self.to_unit(above.pixels, "float32") * tf.cast(row > 0, "float32")
+            pixels = self.above_in_unit(row, above)
             rows = tf.concat([rows[:, 1:], pixels[:, None]], axis=1)
             begun = [
                 layer.begin_row(row, kept, pixels, layer_cache)

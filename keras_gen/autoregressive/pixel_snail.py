@@ -267,7 +267,7 @@ class PixelSNAIL(PixelModel):
 
         def begin_row(row, above, cache):
             rows, past = cache
-            image = self.with_ones(above.pixels, "float32") * tf.cast(row > 0, "float32")
+            image = self.above_in_unit(row, above, ones=True)
             rows = tf.concat([rows[:, 1:], image[:, None]], axis=1)
             parts = tf.split(above.kept, sizes, axis=2)
             seen = dict(zip(names, parts, strict=False))

@@ -9,9 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.autoregressive.ancestral_sampling import Given, Row, Step, ancestral_sampling
+from keras_gen.autoregressive.ancestral_sampling import (
+    Given,
+    Row,
+    Step,
+    ancestral_sampling,
+    column_first,
+)
 from keras_gen.autoregressive.autoregressive_model import AutoregressiveModel
 from keras_gen.autoregressive.tokenizers import Characters, Tokenizer
+from keras_gen.likelihoods.categorical import choose, log_prob_of_choice
 from keras_gen.random import Noise
 from keras_gen.signature import Input, Signature
 
@@ -81,7 +88,7 @@ class SequenceModel(AutoregressiveModel):
         return tf.pad(tokens[:, :-1], [[0, 0], [1, 0]], constant_values=self.tokenizer.num_tokens)
 
     def log_conditionals(self, x, labels, training=False):
-        log_probs = log_prob_of_tokens(self(x, labels, training=training), self.tokenizer.encode(x))
+        log_probs = log_prob_of_choice(self(x, labels, training=training), self.tokenizer.encode(x))
         return tf.reshape(log_probs, tf.shape(x))
 
     # ---- sampling --------------------------------------------------------------------------------
@@ -141,16 +148,14 @@ class SequenceModel(AutoregressiveModel):
         def begin_row(row, cache):
             token, cache = cache
             features, column_cache, shared[:] = self.begin_block(row, cache, weights)
-            gumbel = tf.transpose(self.block_noise(noise, row), [1, 0, 2])
+            gumbel = column_first(self.block_noise(noise, row))
             return Row(features, gumbel, (token, column_cache), (row, cache))
 
         def step(features, gumbel, known, cache):
             logits, cache, kept = self.step(cache[0], features, cache[1], weights, shared)
             if top_k is not None:
                 logits = tf.where(logits < _kth_largest(logits, top_k), _NEVER, logits)
-            # Gumbel-max: argmax(logits / t + g) = argmax(logits + t g), and that allows t = 0.
-            perturbed = logits + temperature[:, None] * gumbel
-            token = tf.argmax(perturbed, axis=-1, output_type=tf.int32)
+            token = choose(logits, gumbel, temperature)
             if known is not None:
                 token = known.keep(token)
             return Step(token, (token, cache), kept)
@@ -269,12 +274,6 @@ class SequenceModel(AutoregressiveModel):
         }
         signatures["complete"] = Signature(complete, inputs, signatures["complete"].outputs)
         return signatures
-
-
-def log_prob_of_tokens(logits: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-    """The log-probability of each token `[n, time]` under logits `[n, time, k]`, in nats."""
-    log_probs = tf.nn.log_softmax(tf.cast(logits, tf.float32))
-    return tf.reduce_sum(log_probs * tf.one_hot(tokens, logits.shape[-1]), axis=-1)
 
 
 def _in_blocks(x: tf.Tensor, num_blocks: Any, block: int) -> tf.Tensor:

@@ -68,6 +68,19 @@ class DilatedLayer(keras.layers.Layer):
         bias = tf.convert_to_tensor(self.bias)
         return bias if self.num_classes is None else bias + tf.gather(self.label_bias, labels)
 
+    def step_weights(self, labels: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        """The weights as the model's steps take them; of the last layer, without a residual."""
+        weights = {
+            "both": tf.convert_to_tensor(self.kernel),
+            "past": self.kernel[: self.filters],
+            "now": self.kernel[self.filters :],
+            "bias": self.gate_bias(labels),
+        }
+        if not self.last:
+            weights["residual"] = tf.convert_to_tensor(self.residual)
+            weights["residual_bias"] = tf.convert_to_tensor(self.residual_bias)
+        return weights
+
 
 @keras.saving.register_keras_serializable("keras_gen")
 class WaveNet(SequenceModel):
@@ -178,23 +191,7 @@ class WaveNet(SequenceModel):
     # ---- sampling --------------------------------------------------------------------------------
 
     def start(self, num, labels):
-        layers = [
-            {
-                "both": tf.convert_to_tensor(layer.kernel),
-                "past": layer.kernel[: self.filters],
-                "now": layer.kernel[self.filters :],
-                "bias": layer.gate_bias(labels),
-            }
-            | (
-                {}
-                if layer.last
-                else {
-                    "residual": tf.convert_to_tensor(layer.residual),
-                    "residual_bias": tf.convert_to_tensor(layer.residual_bias),
-                }
-            )
-            for layer in self.dilated
-        ]
+        layers = [layer.step_weights(labels) for layer in self.dilated]
         ends = [
             (tf.convert_to_tensor(dense.kernel), tf.convert_to_tensor(dense.bias))
             for dense in (self.skip, self.hidden, self.head)

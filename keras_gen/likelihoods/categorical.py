@@ -34,15 +34,25 @@ class Categorical(Likelihood):
         return tfp.distributions.Categorical(logits=parameters)
 
     def log_prob(self, parameters, x):
-        # What the distribution computes, but not as a softmax and its logarithm, which is what its
-        # cross-entropy becomes in ONNX: far from the mode that is minus infinity.
-        log_probs = tf.nn.log_softmax(tf.cast(parameters, tf.float32))
-        return tf.reduce_sum(log_probs * tf.one_hot(tf.cast(x, tf.int32), self.levels), axis=-1)
+        return log_prob_of_choice(parameters, x)
 
     def noise(self, noise, shape, stream=0, step=0):
         return noise.gumbel((*shape, self.levels), stream, step)
 
     def draw(self, parameters, noise, temperature):
-        # argmax(logits / t + g) = argmax(logits + t g), and the latter allows t = 0, the mode.
-        perturbed = parameters + tf.expand_dims(temperature, -1) * noise
-        return tf.cast(tf.argmax(perturbed, axis=-1, output_type=tf.int32), tf.uint8)
+        return tf.cast(choose(parameters, noise, temperature), tf.uint8)
+
+
+def log_prob_of_choice(logits: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """The log-probability of integers `[...]` under a softmax of `[..., k]`: float32, in nats."""
+    # Not as a softmax and its logarithm, which is what a cross-entropy of integers becomes in ONNX:
+    # far from the mode that is minus infinity.
+    log_probs = tf.nn.log_softmax(tf.cast(logits, tf.float32))
+    return tf.reduce_sum(log_probs * tf.one_hot(tf.cast(x, tf.int32), logits.shape[-1]), axis=-1)
+
+
+def choose(logits: tf.Tensor, noise: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+    """Draws integers from a softmax of `[..., k]` by Gumbel noise of its shape: int32 `[...]`."""
+    # argmax(logits / t + g) = argmax(logits + t g), and the latter allows t = 0, the mode.
+    perturbed = logits + tf.expand_dims(temperature, -1) * noise
+    return tf.argmax(perturbed, axis=-1, output_type=tf.int32)
