@@ -13,6 +13,8 @@ import math
 import time
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 import keras_gen
 from keras_gen import data, runs
@@ -55,6 +57,7 @@ MODELS = {
     "wavenet": (keras_gen.WaveNet, {}, 2e-3),
     "vae": (keras_gen.VAE, {}, 2e-3),
 }
+MEL_CHANNELS = 40
 
 
 def options_of(arguments: list[str]) -> dict:
@@ -73,12 +76,17 @@ def main() -> None:
     source.add_argument("--data", help="as `keras_gen.data.load` names it")
     parser.add_argument("--data-length", type=int, help="of texts and sounds")
     parser.add_argument("--conditional", action="store_true", help="tell the model the labels")
+    parser.add_argument("--mel-hop", type=int, help="tell it mel spectrograms, a frame per hop")
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--eval-batch-size", type=int, default=100)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--num-samples", type=int, default=64, help="of a latent model's bound")
     parser.add_argument("--save", help="a .keras file to write")
+    parser.add_argument(
+        "--wav",
+        help="a file to write: sounds drawn, each after the one whose mel spectrogram it was told",
+    )
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     arguments = parser.parse_args()
 
@@ -87,12 +95,23 @@ def main() -> None:
     name = arguments.data or f"npz:{arguments.data_file}"
     train, description = data.load(name, "train", arguments.batch_size, first_epoch=0, **kwargs)
     test, labels, _ = data.load_arrays(name, "test", **kwargs)
+    told = {"labels": labels} if arguments.conditional else {}
+    if arguments.mel_hop:
+        mel = {"sample_rate": description.sample_rate, "hop": arguments.mel_hop}
+        mel["channels"] = MEL_CHANNELS
+        told["local"] = data.log_mel_spectrogram(test, **mel)
+        x, train_labels, _ = data.load_arrays(name, "train", **kwargs)
+        train_told = {"labels": train_labels, "local": data.log_mel_spectrogram(x, **mel)}
+        examples = tf.data.Dataset.from_tensor_slices((x, train_told))
+        train = examples.shuffle(len(x), seed=0).batch(arguments.batch_size).repeat()
 
     keras.utils.set_random_seed(0)
     model_class, options, learning_rate = MODELS[arguments.model]
     options = runs.data_options(model_class, description) | options
     if arguments.conditional:
         options["num_classes"] = description.num_classes
+    if arguments.mel_hop:
+        options |= {"local_channels": MEL_CHANNELS, "hop": arguments.mel_hop}
     model = model_class(**(options | options_of(arguments.set)), seed=0)
     rate = arguments.learning_rate or learning_rate
     model.compile(keras.optimizers.Adam(**(model.default_optimizer | {"learning_rate": rate})))
@@ -112,9 +131,9 @@ def main() -> None:
     steps = int(model.optimizer.iterations)
     if arguments.save:
         model.save(arguments.save)
-    labels = labels if arguments.conditional else None
+    y = told if arguments.mel_hop else told.get("labels")
     scores = model.evaluate(
-        test, labels, batch_size=arguments.eval_batch_size, return_dict=True, verbose=0
+        test, y, batch_size=arguments.eval_batch_size, return_dict=True, verbose=0
     )
     print(f"{arguments.model}: {model.count_params():,} parameters")
     print(
@@ -123,6 +142,13 @@ def main() -> None:
     )
     for term, value in scores.items():
         print(f"test {term}: {value:.4f}")
+    if arguments.wav:
+        some = slice(0, len(test), max(len(test) // 8, 1))
+        told = {key: value[some] for key, value in told.items()}
+        sounds = model.sample(len(test[some]), seed=0, **told)
+        if arguments.mel_hop:
+            sounds = np.stack([test[some], sounds], axis=1).reshape(-1, sounds.shape[1])
+        print(data.write_wav(arguments.wav, sounds, description.sample_rate))
     if hasattr(model, "importance_weighted_bound"):
         k = arguments.num_samples
         bound = -model.importance_weighted_bound(test, num_samples=k).mean()

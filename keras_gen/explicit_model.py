@@ -36,12 +36,13 @@ class ExplicitModel(GenerativeModel):
         bits = nll / (tf.cast(dimensions, nll.dtype) * math.log(2.0))
         return {"loss": nll, "nll": nll, "bits_per_dim": bits}
 
-    def log_prob(self, x: Any, labels: Any = None) -> np.ndarray:
+    def log_prob(self, x: Any, labels: Any = None, **conditions: Any) -> np.ndarray:
         """The exact log-probability of each example.
 
         Args:
             x: stored data `[n, ...]`, as the model takes it.
             labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
+            **conditions: what a model takes beside labels, such as `local` of a WaveNet.
 
         Returns:
             float32 `[n]`, in nats.
@@ -53,13 +54,14 @@ class ExplicitModel(GenerativeModel):
             >>> model.log_prob(images).mean()
         """
         x = self.check_data(x)
-        return self.run("log_prob", x, self.check_labels(labels, len(x)))
+        return self.run("log_prob", x, *self.check_conditions(len(x), labels, x, **conditions))
 
     def signatures(self):
-        def log_prob(labels=None, **data):
-            return {"log_prob": self.log_likelihood(data[self.data_name], labels)}
+        def log_prob(**inputs):
+            x = inputs.pop(self.data_name)
+            return {"log_prob": self.log_likelihood(x, self.condition(**inputs))}
 
-        inputs = {self.data_name: self.data_input()} | self.label_input()
+        inputs = {self.data_name: self.data_input()} | self.condition_inputs()
         return super().signatures() | {
             "log_prob": Signature(log_prob, inputs, {"log_prob": NUMBER})
         }

@@ -93,8 +93,8 @@ class GenerativeModel(keras.Model):
     def signatures(self) -> dict[str, Signature]:
         """The functions that leave Python with this model, by name; "sample" is always there."""
 
-        def sample(seeds, temperature, labels=None):
-            return {"samples": self.draw(Noise(seeds), labels, temperature)}
+        def sample(seeds, temperature, **conditions):
+            return {"samples": self.draw(Noise(seeds), self.condition(**conditions), temperature)}
 
         inputs = {
             "seeds": Input((None,), "int64"),
@@ -102,15 +102,19 @@ class GenerativeModel(keras.Model):
         }
         return {
             "sample": Signature(
-                sample, inputs | self.label_input(), {"samples": self.sample_output}
+                sample, inputs | self.condition_inputs(), {"samples": self.sample_output}
             )
         }
 
-    def label_input(self) -> dict[str, Input]:
-        """The input "labels" of a conditional model's signatures; none of an unconditional's."""
+    def condition_inputs(self) -> dict[str, Input]:
+        """What a signature is told of a sample: the input "labels", of a conditional model."""
         if self.num_classes is None:
             return {}
         return {"labels": Input((None,), "int32", 0, self.num_classes - 1)}
+
+    def condition(self, labels: tf.Tensor | None = None) -> Any:
+        """What networks are told, from the inputs that `condition_inputs` names."""
+        return labels
 
     # ---- training --------------------------------------------------------------------------------
 
@@ -248,6 +252,7 @@ class GenerativeModel(keras.Model):
         labels: Any = None,
         seed: int | None = None,
         temperature: Any = 1.0,
+        **conditions: Any,
     ) -> np.ndarray:
         """Draws samples.
 
@@ -259,6 +264,7 @@ class GenerativeModel(keras.Model):
                 `num_samples`; a new seed is drawn where `None`.
             temperature: at least 0, one or `[num_samples]`: 1 samples from the model, less stays
                 closer to its mode.
+            **conditions: what a model takes beside labels, such as `local` of a WaveNet.
 
         Returns:
             `[num_samples, ...]` stored data, as the model takes it.
@@ -271,8 +277,9 @@ class GenerativeModel(keras.Model):
         """
         checks.positive("num_samples", num_samples)
         seeds = random.spread(self.check_seed(seed), num_samples)
-        labels = self.check_labels(labels, num_samples)
-        return self.run("sample", seeds, self.check_temperature(temperature, num_samples), labels)
+        temperature = self.check_temperature(temperature, num_samples)
+        conditions = self.check_conditions(num_samples, labels, **conditions)
+        return self.run("sample", seeds, temperature, *conditions)
 
     def run(self, name: str, *inputs: Any, output: str | None = None) -> np.ndarray:
         """Runs one of the signatures as a TensorFlow graph.
@@ -337,6 +344,15 @@ class GenerativeModel(keras.Model):
         if seed is None:
             return int(np.random.randint(2**31))
         return checks.in_range("seed", seed, -(2**63), 2**63 - 1)
+
+    def check_conditions(
+        self, num: int, labels: Any, x: np.ndarray | None = None, **others: Any
+    ) -> list[np.ndarray | None]:
+        """Gives the conditions of `num` examples, `x` where there are any, in `run`'s order."""
+        if others:
+            name = next(iter(others))
+            raise ValueError(f"{name} must not be given: {type(self).__name__} takes none.")
+        return [self.check_labels(labels, num)]
 
     def check_labels(self, labels: Any, num: int) -> np.ndarray | None:
         """Gives int32 `[num]` labels, or `None` for an unconditional model."""

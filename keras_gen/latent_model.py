@@ -107,7 +107,7 @@ class LatentImageModel(ImageModel):
         def decode(latents, labels=None):
             return {"images": self.images_of(latents, labels)}
 
-        inputs = {"latents": Input((None, self.latent_dim), "float32")} | self.label_input()
+        inputs = {"latents": Input((None, self.latent_dim), "float32")} | self.condition_inputs()
         return super().signatures() | {
             "decode": Signature(decode, inputs, {"images": self.decode_output})
         }

@@ -38,6 +38,7 @@ class Entry:
         conditional: whether the model is told the labels.
         epochs: that are enough to learn something of 256 digits.
         score: of a model on data and labels; less is better.
+        local: from the data to what the model is told of each part; `None` is nothing.
     """
 
     model: type
@@ -46,7 +47,8 @@ class Entry:
     levels: int | None
     conditional: bool
     epochs: int
-    score: Callable[[Any, np.ndarray, np.ndarray | None], float]
+    score: Callable[[Any, np.ndarray, Any], float]
+    local: Callable[[np.ndarray], np.ndarray] | None = None
 
     def build(self, **options: Any) -> Any:
         """An untrained model."""
@@ -56,10 +58,22 @@ class Entry:
             of_data["num_classes"] = 10
         return self.model(seed=1, **(of_data | self.options | options))
 
-    def data(self, num: int) -> tuple[np.ndarray, np.ndarray | None]:
-        """Examples, and labels where the model wants them."""
+    def data(self, num: int) -> tuple[np.ndarray, Any]:
+        """Examples, and labels (or a dict of all conditions) where the model wants them."""
         digits, labels, _ = data.load_arrays("digits", "train")
-        return self.prepare(digits[:num]), labels[:num] if self.conditional else None
+        x, labels = self.prepare(digits[:num]), labels[:num] if self.conditional else None
+        return x, labels if self.local is None else {"labels": labels, "local": self.local(x)}
+
+
+def conditions_of(model, num: int) -> dict[str, np.ndarray]:
+    """What `sample` must be told of so many samples."""
+    told = {}
+    if model.num_classes is not None:
+        told["labels"] = np.arange(num, dtype=np.int32) % model.num_classes
+    if "local" in model.signatures()["sample"].inputs:
+        frames = model.signatures()["sample"].inputs["local"].shape[1:]
+        told["local"] = np.random.default_rng(0).standard_normal((num, *frames), np.float32)
+    return told
 
 
 def loss(model, images, labels) -> float:
@@ -80,6 +94,11 @@ def small_colours(digits):
 def sounds(digits):
     """The digits, row after row, as if they were sound."""
     return (digits.reshape(len(digits), -1) / 8.0 - 1.0).astype(np.float32)
+
+
+def row_means(x):
+    """Of each row of the digits: frames of eight samples."""
+    return x.reshape(len(x), 8, 8).mean(axis=2, keepdims=True)
 
 
 def texts(digits):
@@ -190,6 +209,25 @@ ZOO = {
         conditional=True,
         epochs=4,
         score=loss,
+    ),
+    "vocoder": Entry(
+        WaveNet,
+        {
+            "length": 64,
+            "levels": 16,
+            "filters": 8,
+            "skip_filters": 8,
+            "num_blocks": 1,
+            "layers_per_block": 6,
+            "local_channels": 1,
+            "hop": 8,
+        },
+        prepare=sounds,
+        levels=None,
+        conditional=True,
+        epochs=4,
+        score=loss,
+        local=row_means,
     ),
     "transformer": Entry(
         Transformer,

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_gen import random
 from keras_gen_export import runtime
-from model_zoo import ZOO
+from model_zoo import ZOO, conditions_of
 
 
 @pytest.fixture(params=ZOO, scope="module")
@@ -45,8 +45,7 @@ def assert_weights_equal(a, b, tolerance=0.0):
 
 
 def draw(model, num, seed=3, **kwargs):
-    labels = None if model.num_classes is None else np.arange(num) % model.num_classes
-    return model.sample(num, labels=labels, seed=seed, **kwargs)
+    return model.sample(num, seed=seed, **conditions_of(model, num), **kwargs)
 
 
 # ---- learns --------------------------------------------------------------------------------------
@@ -223,11 +222,8 @@ def test_same_seed_same_sample_in_any_batch(model):
     assert (samples != draw(model, 7, seed=4)).any()
 
     seeds = random.spread(3, 7).numpy()[::-1]
-    labels = None if model.num_classes is None else (np.arange(7) % model.num_classes)[::-1]
-    temperature = np.ones(7, np.float32)
-    backwards = model.run(
-        "sample", seeds, temperature, None if labels is None else labels.astype(np.int32)
-    )
+    conditions = [told[::-1] for told in conditions_of(model, 7).values()]
+    backwards = model.run("sample", seeds, np.ones(7, np.float32), *conditions)
     np.testing.assert_array_equal(backwards[::-1], samples)
 
 
@@ -249,8 +245,8 @@ def test_onnx_verifies_and_samples_the_same(model, tmp_path):
     model.export(tmp_path / "artefact", format="onnx", verbose=False)
     artefact = runtime.load(tmp_path / "artefact")
     assert set(artefact.signatures) == set(model.signatures())
-    labels = {} if model.num_classes is None else {"labels": np.arange(5) % model.num_classes}
-    samples = artefact.sample(seeds=runtime.spread(3, 5), temperature=1.0, **labels)["samples"]
+    told = conditions_of(model, 5)
+    samples = artefact.sample(seeds=runtime.spread(3, 5), temperature=1.0, **told)["samples"]
     allowed = model.sample_output
     difference = np.abs(samples.astype(float) - draw(model, 5))
     assert difference.max() <= allowed.tolerance
@@ -272,9 +268,8 @@ def test_onnx_verifies_and_samples_the_same(model, tmp_path):
     ids=lambda value: str(value)[:30],
 )
 def test_bad_arguments_of_sample(model, arguments, message):
-    labels = None if model.num_classes is None else 0
     with pytest.raises(ValueError, match=message):
-        model.sample(**({"num_samples": 3, "labels": labels} | arguments))
+        model.sample(**({"num_samples": 3} | conditions_of(model, 3) | arguments))
 
 
 def test_labels_are_checked(entry, model):

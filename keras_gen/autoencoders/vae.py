@@ -333,7 +333,7 @@ class VAE(LatentImageModel):
         def bound(images, seeds, num_samples, labels=None):
             return {"log_prob_bound": self.log_bound(images, labels, Noise(seeds), num_samples)}
 
-        labels = self.label_input()
+        labels = self.condition_inputs()
         images = {"images": self.data_input()}
         samples = {
             "seeds": Input((None,), "int64"),

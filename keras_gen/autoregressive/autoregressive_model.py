@@ -54,13 +54,16 @@ class AutoregressiveModel(ExplicitModel):
         first = tf.constant(self.seed % 2**31, tf.int32) + 1_000_003 * replica
         return (tf.stack([first + layer, step]) for layer in itertools.count())
 
-    def log_prob(self, x: Any, labels: Any = None, per_dimension: bool = False) -> np.ndarray:
+    def log_prob(
+        self, x: Any, labels: Any = None, per_dimension: bool = False, **conditions: Any
+    ) -> np.ndarray:
         """The exact log-probability of each example, or of each of its values.
 
         Args:
             x: stored data `[n, ...]`, as the model takes it.
             labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
             per_dimension: whether to give each value's own log-probability, given those before it.
+            **conditions: what a model takes beside labels, such as `local` of a WaveNet.
 
         Returns:
             float32 `[n]`, or of the shape of `x`, in nats.
@@ -76,7 +79,8 @@ class AutoregressiveModel(ExplicitModel):
             raise ValueError("per_dimension must be False: this model mixes several orders.")
         x = self.check_data(x)
         output = "log_conditionals" if per_dimension else "log_prob"
-        return self.run("log_prob", x, self.check_labels(labels, len(x)), output=output)
+        conditions = self.check_conditions(len(x), labels, x, **conditions)
+        return self.run("log_prob", x, *conditions, output=output)
 
     def complete(
         self,
@@ -85,6 +89,7 @@ class AutoregressiveModel(ExplicitModel):
         labels: Any = None,
         seed: int | None = None,
         temperature: Any = 1.0,
+        **conditions: Any,
     ) -> np.ndarray:
         """Draws the missing values of examples, each given those before it in the model's order.
 
@@ -95,6 +100,7 @@ class AutoregressiveModel(ExplicitModel):
             labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
             seed: the same seed gives the same completions; a new one is drawn where `None`.
             temperature: at least 0, one or `[n]`.
+            **conditions: what a model takes beside labels, such as `local` of a WaveNet.
 
         Returns:
             Stored data of the shape of `x`, and equal to it where `mask` is true.
@@ -107,27 +113,30 @@ class AutoregressiveModel(ExplicitModel):
             >>> mask[:14] = True  # the upper half is known
             >>> model.complete(images, mask, seed=0)
         """
-        return self._complete(self.check_data(x), mask, labels, seed, temperature)
+        x = self.check_data(x)
+        conditions = self.check_conditions(len(x), labels, x, **conditions)
+        return self._complete(x, mask, conditions, seed, temperature)
 
-    def _complete(self, x: np.ndarray, mask, labels, seed, temperature, *more: Any) -> np.ndarray:
+    def _complete(self, x: np.ndarray, mask, conditions, seed, temperature, *more: Any):
         """Runs "complete" on data that is checked, with inputs of the subclass's own at the end."""
         mask = checks.mask("mask", mask, x.shape)
-        labels = self.check_labels(labels, len(x))
         temperature = self.check_temperature(temperature, len(x))
         seeds = random.spread(self.check_seed(seed), len(x))
-        return self.run("complete", x, mask, seeds, temperature, labels, *more)
+        return self.run("complete", x, mask, seeds, temperature, *conditions, *more)
 
     def signatures(self):
-        def log_prob(labels=None, **data):
-            log_conditionals = self.log_conditionals(data[self.data_name], labels)
+        def log_prob(**inputs):
+            x = inputs.pop(self.data_name)
+            log_conditionals = self.log_conditionals(x, self.condition(**inputs))
             return {
                 "log_prob": _sum_per_example(log_conditionals),
                 "log_conditionals": log_conditionals,
             }
 
-        def complete(mask, seeds, temperature, labels=None, **data):
-            given = Given(data[self.data_name], mask)
-            return {"samples": self.draw(Noise(seeds), labels, temperature, given)}
+        def complete(mask, seeds, temperature, **inputs):
+            given = Given(inputs.pop(self.data_name), mask)
+            condition = self.condition(**inputs)
+            return {"samples": self.draw(Noise(seeds), condition, temperature, given)}
 
         signatures = super().signatures()
         data = self.data_input()

@@ -189,6 +189,7 @@ class SequenceModel(AutoregressiveModel):
         seed: int | None = None,
         temperature: Any = 1.0,
         top_k: int | None = None,
+        **conditions: Any,
     ) -> np.ndarray:
         """Draws the missing values of examples, each given those before it.
 
@@ -200,6 +201,7 @@ class SequenceModel(AutoregressiveModel):
             seed: the same seed gives the same completions; a new one is drawn where `None`.
             temperature: at least 0, one or `[n]`.
             top_k: draws from so many of the likeliest tokens alone; `None` from all.
+            **conditions: what a model takes beside labels, such as `local` of a WaveNet.
 
         Returns:
             Stored data of the shape of `x`, and equal to it where `mask` is true (sound, but for
@@ -215,7 +217,8 @@ class SequenceModel(AutoregressiveModel):
         most = self.tokenizer.num_tokens
         top_k = most if top_k is None else checks.in_range("top_k", top_k, 1, most)
         top_k = np.full(len(x), top_k, np.int32)
-        return self._complete(x, mask, labels, seed, temperature, top_k)
+        conditions = self.check_conditions(len(x), labels, x, **conditions)
+        return self._complete(x, mask, conditions, seed, temperature, top_k)
 
     def generate(
         self,
@@ -264,9 +267,10 @@ class SequenceModel(AutoregressiveModel):
     # ---- signatures ------------------------------------------------------------------------------
 
     def signatures(self):
-        def complete(mask, seeds, temperature, top_k, labels=None, **data):
-            given = Given(data[self.data_name], mask)
-            return {"samples": self.draw(Noise(seeds), labels, temperature, given, top_k)}
+        def complete(mask, seeds, temperature, top_k, **inputs):
+            given = Given(inputs.pop(self.data_name), mask)
+            condition = self.condition(**inputs)
+            return {"samples": self.draw(Noise(seeds), condition, temperature, given, top_k)}
 
         signatures = super().signatures()
         inputs = signatures["complete"].inputs | {

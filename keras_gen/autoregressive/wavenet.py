@@ -5,9 +5,11 @@ van den Oord et al. 2016, "WaveNet: A Generative Model for Raw Audio", arXiv 160
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks
@@ -15,6 +17,34 @@ from keras_gen.autoregressive.gated_layer import gate
 from keras_gen.autoregressive.masked_dense import pointwise
 from keras_gen.autoregressive.sequence_model import SequenceModel
 from keras_gen.autoregressive.tokenizers import MuLaw
+from keras_gen.signature import Input
+
+
+class Upsampling(keras.layers.Layer):
+    """Frames to samples: a transposed convolution of two frames, each channel by itself.
+
+    It begins as what it may improve on: a straight line from each frame to the next.
+
+    Args:
+        hop: samples of a frame.
+        channels: of the frames.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, hop: int, channels: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.hop, self.channels = hop, channels
+        after = np.repeat(np.arange(hop)[:, None] / hop, channels, axis=1)
+        shape, start = (2, hop, channels), np.stack([1.0 - after, after])
+        self.kernel = self.add_weight(shape, lambda *_, **__: start, name="kernel")
+        self.built = True
+
+    def call(self, frames):
+        """Maps `[n, frames, channels]` to `[n, frames * hop, channels]`."""
+        following = tf.concat([frames[:, 1:], frames[:, -1:]], axis=1)
+        this, after = tf.unstack(tf.convert_to_tensor(self.kernel))
+        samples = frames[:, :, None] * this + following[:, :, None] * after
+        return tf.reshape(samples, [-1, tf.shape(frames)[1] * self.hop, self.channels])
 
 
 class DilatedLayer(keras.layers.Layer):
@@ -24,6 +54,7 @@ class DilatedLayer(keras.layers.Layer):
         filters: features in and out.
         dilation: how far back the other sample lies.
         num_classes: of the labels that shift the gates; `None` is unconditional.
+        local_channels: of what is told each sample, and shifts its gates; 0 is nothing.
         last: whether no layer follows, so that the skip path alone goes on.
         **kwargs: of `keras.layers.Layer`.
     """
@@ -33,12 +64,13 @@ class DilatedLayer(keras.layers.Layer):
         filters: int,
         dilation: int,
         num_classes: int | None,
+        local_channels: int = 0,
         last: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.last = last
         self.filters, self.dilation, self.num_classes = filters, dilation, num_classes
+        self.local_channels, self.last = local_channels, last
         # The first half of its rows is of the sample before, the second of this one.
         self.kernel = self.add_weight((2 * filters, 2 * filters), "glorot_uniform", name="kernel")
         self.bias = self.add_weight((2 * filters,), "zeros", name="bias")
@@ -49,15 +81,21 @@ class DilatedLayer(keras.layers.Layer):
         if num_classes is not None:
             shape = (num_classes, 2 * filters)
             self.label_bias = self.add_weight(shape, "zeros", name="label_bias")
+        if local_channels:
+            shape = (local_channels, 2 * filters)
+            self.local_kernel = self.add_weight(shape, "glorot_uniform", name="local_kernel")
         self.built = True
 
-    def call(self, x, labels=None):
+    def call(self, x, labels=None, local=None):
         """Maps `[n, time, filters]` to the next layer's input and this one's gated features."""
         past = tf.pad(x, [[0, 0], [self.dilation, 0], [0, 0]])[:, : -self.dilation]
         seen = tf.concat([past, x], axis=2)
         bias = self.gate_bias(labels)
         bias = bias if self.num_classes is None else bias[:, None]
-        gated = gate(pointwise(seen, tf.convert_to_tensor(self.kernel)) + bias)
+        content = pointwise(seen, tf.convert_to_tensor(self.kernel)) + bias
+        if self.local_channels:
+            content += pointwise(local, tf.convert_to_tensor(self.local_kernel))
+        gated = gate(content)
         if self.last:
             return None, gated
         residual = pointwise(gated, tf.convert_to_tensor(self.residual)) + self.residual_bias
@@ -97,6 +135,11 @@ class WaveNet(SequenceModel):
         layers_per_block: how many dilations there are: 10 is 1 to 512.
         num_classes: of the labels that shift every gate (a speaker, a word): what the paper calls
             global conditioning; `None` is unconditional.
+        local_channels: of the frames that shift the gates sample by sample (a spectrogram, a pitch,
+            what is said): what the paper calls local conditioning, with its learned upsampling.
+            Every method then takes `local`, float32 `[n, frames, local_channels]`, and a batch's
+            labels are a dict of "local" and, with `num_classes`, "labels"; 0 is none.
+        hop: samples of a frame of `local`.
         seed: kept for symmetry: training uses no noise.
         **kwargs: of `keras.Model`.
 
@@ -113,6 +156,14 @@ class WaveNet(SequenceModel):
         >>> model.sample(4, labels=7, seed=0).shape
         (4, 8000)
 
+        A vocoder, from mel spectrograms to sound:
+
+        >>> mels = keras_gen.data.log_mel_spectrogram(sounds, sample_rate=8000, hop=80, channels=40)
+        >>> model = WaveNet(8000, sample_rate=8000, local_channels=40, hop=80)
+        >>> model.compile()
+        >>> model.fit(sounds, {"local": mels}, epochs=10)
+        >>> model.sample(4, local=mels[:4], seed=0)
+
     van den Oord et al. 2016, arXiv 1609.03499.
     """
 
@@ -128,6 +179,8 @@ class WaveNet(SequenceModel):
         num_blocks: int = 2,
         layers_per_block: int = 10,
         num_classes: int | None = None,
+        local_channels: int = 0,
+        hop: int = 1,
         seed: int | None = None,
         **kwargs: Any,
     ):
@@ -138,6 +191,8 @@ class WaveNet(SequenceModel):
         self.skip_filters = checks.positive("skip_filters", skip_filters)
         self.num_blocks = checks.in_range("num_blocks", num_blocks, 1, 100)
         self.layers_per_block = checks.in_range("layers_per_block", layers_per_block, 1, 16)
+        self.local_channels = checks.in_range("local_channels", local_channels, 0, 2**16)
+        self.hop = checks.positive("hop", hop)
         self.dilations = [2**i for i in range(layers_per_block)] * num_blocks
         self.embedding = self.add_weight((levels + 1, filters), "uniform", name="embedding")
         self.dilated = [
@@ -145,12 +200,18 @@ class WaveNet(SequenceModel):
                 filters,
                 dilation,
                 num_classes,
+                local_channels,
                 last=i == len(self.dilations) - 1,
                 dtype=self.dtype_policy,
                 name=f"layer_{i}",
             )
             for i, dilation in enumerate(self.dilations)
         ]
+
+        if local_channels:
+            self.upsampling = Upsampling(
+                hop, local_channels, dtype=self.dtype_policy, name="upsampling"
+            )
 
         def dense(inputs, outputs, name, dtype=None):
             layer = keras.layers.Dense(outputs, dtype=dtype or self.dtype_policy, name=name)
@@ -176,26 +237,95 @@ class WaveNet(SequenceModel):
         """The receptive field in milliseconds."""
         return 1000.0 * self.receptive_field / self.sample_rate
 
+    # ---- conditions ------------------------------------------------------------------------------
+
+    def num_frames(self, time: int) -> int:
+        """How many frames of `local` go with so many samples."""
+        return -(-time // self.hop)
+
+    def condition_inputs(self):
+        inputs = super().condition_inputs()
+        if self.local_channels:
+            inputs["local"] = Input((None, None, self.local_channels), "float32")
+        return inputs
+
+    def condition(self, **conditions):
+        return conditions if self.local_channels else super().condition(**conditions)
+
+    def check_conditions(self, num, labels, x=None, local=None, **others):
+        conditions = super().check_conditions(num, labels, x, **others)
+        if not self.local_channels:
+            if local is not None:
+                raise ValueError("local must be None: this model has local_channels=0.")
+            return conditions
+        if local is None:
+            raise ValueError(f"local is missing: local_channels is {self.local_channels}.")
+        local = np.asarray(local, np.float32)
+        time = self.length if x is None else x.shape[1]
+        shape = (num, self.num_frames(time), self.local_channels)
+        if local.shape not in (shape, shape[1:]):
+            raise ValueError(
+                f"local must have shape {list(shape)} or {list(shape[1:])}, a frame for each "
+                f"{self.hop} samples, received {list(local.shape)}."
+            )
+        return [*conditions, np.broadcast_to(local, shape)]
+
+    def unpack(self, data):
+        if not self.local_channels:
+            return super().unpack(data)
+        x, told, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        told = told if isinstance(told, dict) else {"labels": told}
+        x, labels = super().unpack((x, told.get("labels"), sample_weight))
+        if "local" not in told:
+            raise ValueError(
+                f"local is missing: {type(self).__name__} has local_channels="
+                f'{self.local_channels}, so a batch must be (x, {{"local": frames}}).'
+            )
+        frames = None if x.shape[1] is None else self.num_frames(x.shape[1])
+        checks.shaped("local", told["local"], (None, frames, self.local_channels))
+        local = {"local": tf.cast(told["local"], tf.float32)}
+        return x, local if labels is None else local | {"labels": labels}
+
+    def signatures(self):
+        signatures = super().signatures()
+        if self.local_channels:
+            # A sample's length is the model's, and so is what there is to tell of it.
+            shape = (None, self.num_frames(self.length), self.local_channels)
+            inputs = signatures["sample"].inputs | {"local": Input(shape, "float32")}
+            signatures["sample"] = dataclasses.replace(signatures["sample"], inputs=inputs)
+        return signatures
+
+    def told(self, condition: Any, time: Any) -> tuple[tf.Tensor | None, tf.Tensor | None]:
+        """The labels, and what is local of each sample: `[n, time, local_channels]`."""
+        if not self.local_channels:
+            return condition, None
+        return condition.get("labels"), self.upsampling(condition["local"])[:, :time]
+
     # ---- objective -------------------------------------------------------------------------------
 
-    def call(self, x, labels=None, training=False):
+    def call(self, x, condition=None, training=False):
         inputs = self.shifted(self.tokenizer.encode(x))
+        labels, local = self.told(condition, tf.shape(inputs)[1])
         features = tf.gather(tf.cast(self.embedding, self.compute_dtype), inputs)
         gated = []
         for layer in self.dilated:
-            features, of_layer = layer(features, labels)
+            features, of_layer = layer(features, labels, local)
             gated.append(of_layer)
         skip = tf.nn.relu(self.skip(tf.concat(gated, axis=2)))
         return self.head(tf.nn.relu(self.hidden(skip)))
 
     # ---- sampling --------------------------------------------------------------------------------
 
-    def start(self, num, labels):
+    def start(self, num, condition):
+        labels, local = self.told(condition, None)
         layers = [layer.step_weights(labels) for layer in self.dilated]
         ends = [
             (tf.convert_to_tensor(dense.kernel), tf.convert_to_tensor(dense.bias))
             for dense in (self.skip, self.hidden, self.head)
         ]
+        if local is not None:
+            local_kernels = tf.concat([layer.local_kernel for layer in self.dilated], axis=1)
+            local = self.in_blocks(tf.cast(local, tf.float32)), local_kernels
         # What each layer saw last: of far ones as one array, to be read a block at a time; of near
         # ones as so many parts, which pass from step to step without a copy.
         far = [
@@ -208,34 +338,50 @@ class WaveNet(SequenceModel):
             for d, is_far in zip(self.dilations, self._far, strict=True)
             if not is_far
         ]
-        embedding = tf.convert_to_tensor(self.embedding)
-        return (embedding, layers, ends), (far, near)
+        return (tf.convert_to_tensor(self.embedding), layers, ends, local), (far, near)
+
+    def in_blocks(self, local: tf.Tensor) -> tf.Tensor:
+        """From `[n, time, channels]` to `[blocks, block, n, channels]`, filled up with zeros."""
+        missing = -tf.shape(local)[1] % self.block
+        padded = tf.pad(local, [[0, 0], [0, missing], [0, 0]])
+        shape = [-1, self.block, tf.shape(local)[0], self.local_channels]
+        return tf.reshape(tf.transpose(padded, [1, 0, 2]), shape)
 
     def begin_block(self, block, cache, weights):
         far, near = cache
-        layers = [w for w, is_far in zip(weights[1], self._far, strict=True) if is_far]
-        features = [
-            pointwise(history[: self.block], w["past"]) + w["bias"]
-            for history, w in zip(far, layers, strict=True)
-        ]
-        return tf.concat(features, axis=2) if features else None, near, []
+        _, layers, _, local = weights
+        histories = iter(far)
+        # What gates take in beside this sample and a near one before it.
+        for_gates = []
+        for w, is_far in zip(layers, self._far, strict=True):
+            if is_far:
+                for_gates.append(pointwise(next(histories)[: self.block], w["past"]) + w["bias"])
+            elif local is not None:
+                nothing = tf.zeros([self.block, tf.shape(near[0][0])[0], 2 * self.filters])
+                for_gates.append(nothing + w["bias"])
+        for_gates = tf.concat(for_gates, axis=2) if for_gates else None
+        if local is not None:
+            frames, kernels = local
+            for_gates += pointwise(tf.gather(frames, block), kernels)
+        return for_gates, near, []
 
-    def step(self, token, features, cache, weights, shared):
-        embedding, layers, ends = weights
-        num_far = sum(self._far)
-        of_past = iter(tf.split(features, num_far, axis=1) if num_far else [])
+    def step(self, token, for_gates, cache, weights, shared):
+        embedding, layers, ends, local = weights
+        made_before = [is_far or local is not None for is_far in self._far]
+        num_made = sum(made_before)
+        for_gates = iter(tf.split(for_gates, num_made, axis=1) if num_made else [])
         near, next_near = iter(cache), []
         x = tf.gather(embedding, token)
         gated, kept = [], []
-        for w, is_far in zip(layers, self._far, strict=True):
+        for w, is_far, is_made in zip(layers, self._far, made_before, strict=True):
             if is_far:
                 kept.append(x)
-                content = tf.matmul(x, w["now"]) + next(of_past)
+                content = tf.matmul(x, w["now"])
             else:
                 oldest, *newer = next(near)
                 next_near.append([*newer, x])
-                content = tf.matmul(tf.concat([oldest, x], axis=1), w["both"]) + w["bias"]
-            gated.append(gate(content))
+                content = tf.matmul(tf.concat([oldest, x], axis=1), w["both"])
+            gated.append(gate(content + (next(for_gates) if is_made else w["bias"])))
             if "residual" in w:
                 x += tf.matmul(gated[-1], w["residual"]) + w["residual_bias"]
         hidden = tf.concat(gated, axis=1)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
+
+from keras_gen import checks
 
 
 def read_wav(path: Any) -> tuple[np.ndarray, int]:
@@ -127,3 +131,43 @@ def cut_alike(
     for row, sound in zip(alike, sounds, strict=True):
         row[: min(length, len(sound))] = np.clip(sound[:length], -1.0, 1.0)
     return alike, sample_rate
+
+
+def log_mel_spectrogram(
+    sounds: np.ndarray, sample_rate: int, hop: int, channels: int = 40
+) -> np.ndarray:
+    """What is heard in each frame of sounds: decibels of mel bands, scaled for a network.
+
+    Args:
+        sounds: float `[n, time]` in [-1, 1].
+        sample_rate: in Hz.
+        hop: samples from frame to frame; frame k has its middle at sample k * hop, and looks two
+            hops around it.
+        channels: mel bands, from 20 Hz to half the rate.
+
+    Returns:
+        float32 `[n, ceil(time / hop), channels]`: -1 is silence (100 dB under a full tone), 1 a
+        full tone.
+
+    Raises:
+        ValueError: an argument is of another shape, or out of range.
+
+    Example:
+        >>> log_mel_spectrogram(sounds, sample_rate=8000, hop=80).shape
+        (4, 100, 40)
+    """
+    checks.shaped("sounds", np.asarray(sounds), (None, None))
+    for name, value in (("sample_rate", sample_rate), ("hop", hop), ("channels", channels)):
+        checks.positive(name, value)
+    window = 4 * hop
+    frames = -(-sounds.shape[1] // hop)
+    after = (frames - 1) * hop + window // 2 - sounds.shape[1]
+    padded = np.pad(np.asarray(sounds, np.float32), [(0, 0), (window // 2, max(after, 0))])
+    spectrum = tf.abs(tf.signal.stft(padded, window, hop))[:, :frames]
+    bands = tf.signal.linear_to_mel_weight_matrix(
+        channels, spectrum.shape[-1], sample_rate, 20.0, sample_rate / 2
+    )
+    # A tone as loud as can be has the magnitude of half the window's sum, which is half of it.
+    loudness = tf.matmul(spectrum, bands) / (window / 4)
+    decibels = 20.0 * tf.math.log(tf.maximum(loudness, 1e-5)) / math.log(10.0)
+    return (decibels / 50.0 + 1.0).numpy()

@@ -58,11 +58,11 @@ def naive_sample(model, num, seed, labels=None, temperature=1.0):
     return x
 
 
-def naive_sequences(model, num, seed, labels=None, temperature=1.0):
+def naive_sequences(model, num, seed, condition=None, temperature=1.0):
     """Draws sequences by running the whole network once for every token."""
     noise = Noise(random.spread(seed, num))
-    labels = None if labels is None else tf.constant(labels)
-    logits_of = tf.function(lambda x: model(x, labels), autograph=False)
+    condition = tf.nest.map_structure(tf.constant, condition)
+    logits_of = tf.function(lambda x: model(x, condition), autograph=False)
     tokens = np.zeros((num, model.length), np.int32)
     for t in range(model.length):
         block, place = divmod(t, model.block)

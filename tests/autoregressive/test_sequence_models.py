@@ -33,10 +33,14 @@ MODELS = {
     "wavenet": (wavenet, {}),
     # Dilations longer than a block are read from a history.
     "long wavenet": (wavenet, {"num_blocks": 2, "layers_per_block": 7}),
+    "vocoder": (
+        wavenet,
+        {"num_blocks": 1, "layers_per_block": 6, "local_channels": 2, "hop": 5},
+    ),
     "learned": (transformer, {}),
     "rotary": (transformer, {"positions": "rotary"}),
 }
-CONDITIONAL = ("wavenet", "long wavenet", "learned", "rotary")
+CONDITIONAL = ("wavenet", "long wavenet", "vocoder", "learned", "rotary")
 
 
 @pytest.fixture(params=MODELS)
@@ -50,8 +54,15 @@ def build(name, num_tokens, length, num_classes=None):
     return perturbed(make(num_tokens, length, classes, **options), 0.3)
 
 
-def labels_of(model, num):
-    return None if model.num_classes is None else (np.arange(num) % 3).astype(np.int32)
+def conditions_of(model, num=None):
+    """What a model is told of each of `num` sequences; without, what serves for all."""
+    told = {}
+    if model.num_classes is not None:
+        told["labels"] = np.arange(num or 1, dtype=np.int32) % 3
+    if getattr(model, "local_channels", 0):
+        shape = (num or 1, model.num_frames(model.length), model.local_channels)
+        told["local"] = np.random.default_rng(1).standard_normal(shape, np.float32)
+    return told if num else {name: value[0] for name, value in told.items()}
 
 
 def stored(model, tokens):
@@ -61,7 +72,7 @@ def stored(model, tokens):
 def test_probabilities_of_all_sequences_sum_to_one(name):
     model = build(name, 2, 4, num_classes=3)
     x = stored(model, list(itertools.product(range(2), repeat=4)))
-    log_probs = model.log_prob(x, None if model.num_classes is None else 2)
+    log_probs = model.log_prob(x, **conditions_of(model))
     assert np.exp(log_probs).sum() == pytest.approx(1.0, abs=1e-5)
     assert log_probs.std() > 0.1
 
@@ -69,8 +80,9 @@ def test_probabilities_of_all_sequences_sum_to_one(name):
 def test_conditionals_sum_to_the_whole(name):
     model = build(name, 5, 12)
     x = stored(model, np.random.default_rng(0).integers(0, 5, (4, 12)))
-    each = model.log_prob(x, per_dimension=True)
-    np.testing.assert_allclose(each.sum(axis=1), model.log_prob(x), rtol=1e-5)
+    told = conditions_of(model, 4)
+    each = model.log_prob(x, per_dimension=True, **told)
+    np.testing.assert_allclose(each.sum(axis=1), model.log_prob(x, **told), rtol=1e-5)
 
 
 def influence(model, length):
@@ -79,8 +91,9 @@ def influence(model, length):
     changed = np.repeat(tokens, length, axis=0)
     changed[np.arange(length), np.arange(length)] = (tokens[0] + 2) % 5
     # In batches alike, so that each row is multiplied alike, to the bit.
+    condition = model.condition(**conditions_of(model, length))
     before, after = (
-        model(tf.constant(stored(model, x))).numpy()
+        model(tf.constant(stored(model, x)), condition).numpy()
         for x in (np.repeat(tokens, length, axis=0), changed)
     )
     return (before != after).any(axis=2)
@@ -104,13 +117,61 @@ def test_the_receptive_field_is_exact():
     np.testing.assert_array_equal(last, [False] * 8 + [True] * 31 + [False])
 
 
+def test_local_conditions_begin_as_lines_between_frames():
+    model = wavenet(5, 40, local_channels=2, hop=5)
+    frames = conditions_of(model, 3)["local"]
+    expected = [
+        [np.interp(np.arange(40) / 5, np.arange(8), channel) for channel in example.T]
+        for example in frames
+    ]
+    np.testing.assert_allclose(
+        model.upsampling(frames), np.transpose(expected, [0, 2, 1]), atol=1e-6
+    )
+
+
+def test_a_frame_reaches_what_it_should():
+    model = build("vocoder", 5, 60)  # 12 frames of 5 samples, seen 64 samples long
+    x = tf.constant(stored(model, np.random.default_rng(0).integers(0, 5, (12, 60))))
+    frames = np.repeat(conditions_of(model, 1)["local"], 12, axis=0)
+    changed = frames.copy()
+    changed[np.arange(12), np.arange(12)] += 1.0
+    x = tf.repeat(x[:1], 12, axis=0)
+    before, after = (model(x, {"local": told}).numpy() for told in (frames, changed))
+    moved = (before != after).any(axis=2)
+    # From the frame before, which leads to it.
+    first = np.maximum((np.arange(12) - 1) * 5, 0)
+    np.testing.assert_array_equal(moved, np.arange(60) >= first[:, None])
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({}, "local is missing: local_channels is 2"),
+        ({"local": np.zeros((3, 7, 2))}, r"local must have shape \[3, 8, 2\] or \[8, 2\], a frame"),
+        ({"local": np.zeros((8, 2)), "pitch": 1}, "pitch must not be given: WaveNet takes none"),
+    ],
+    ids=["missing", "shape", "unknown"],
+)
+def test_what_is_told_is_checked(told, message):
+    model = build("vocoder", 5, 40)
+    with pytest.raises(ValueError, match=message):
+        model.sample(3, **told)
+    if "local" not in told:
+        model.compile()
+        with pytest.raises(ValueError, match=r"local is missing: .* a batch must be"):
+            model.fit(np.zeros((3, 40), np.float32), verbose=0)
+    with pytest.raises(ValueError, match="local must be None: this model has local_channels=0"):
+        build("wavenet", 5, 40).sample(1, local=np.zeros((40, 2)))
+
+
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_cached_sampling_equals_naive(name, temperature):
     # Several blocks, the last of them not full.
     model = build(name, 6, 75, num_classes=3)
-    labels = labels_of(model, 3)
-    cached = model.sample(3, labels=labels, seed=5, temperature=temperature)
-    np.testing.assert_array_equal(cached, naive_sequences(model, 3, 5, labels, temperature))
+    told = conditions_of(model, 3)
+    cached = model.sample(3, seed=5, temperature=temperature, **told)
+    naive = naive_sequences(model, 3, 5, model.condition(**told), temperature)
+    np.testing.assert_array_equal(cached, naive)
     assert len(np.unique(cached)) > 1
 
 
@@ -122,21 +183,23 @@ def test_a_transformer_of_images_samples_as_the_naive_loop_does():
 
 def test_samples_follow_the_distribution(name):
     model = build(name, 2, 4)
-    num = 20_000
+    num, told = 20_000, conditions_of(model)
     x = stored(model, list(itertools.product(range(2), repeat=4)))
-    drawn = model.tokenizer.encode(tf.constant(model.sample(num, seed=0))).numpy()
+    drawn = model.tokenizer.encode(model.sample(num, seed=0, **told)).numpy()
     observed = np.bincount(drawn @ [8, 4, 2, 1], minlength=16) / num
-    assert np.abs(observed - np.exp(model.log_prob(x))).max() < 5 * np.sqrt(0.25 / num)
+    assert np.abs(observed - np.exp(model.log_prob(x, **told))).max() < 5 * np.sqrt(0.25 / num)
 
 
 def test_completing(name):
     model = build(name, 6, 40)
     x = stored(model, np.random.default_rng(0).integers(0, 6, (4, 40)))
-    np.testing.assert_array_equal(model.complete(x, np.ones((4, 40), bool)), x)
+    told = conditions_of(model, 4)
+    np.testing.assert_array_equal(model.complete(x, np.ones((4, 40), bool), **told), x)
     nothing = np.zeros((4, 40), bool)
-    np.testing.assert_array_equal(model.complete(x, nothing, seed=3), model.sample(4, seed=3))
+    sampled = model.sample(4, seed=3, **told)
+    np.testing.assert_array_equal(model.complete(x, nothing, seed=3, **told), sampled)
     mask = np.random.default_rng(1).random(x.shape) < 0.5
-    completed = model.complete(x, mask, seed=0)
+    completed = model.complete(x, mask, seed=0, **told)
     np.testing.assert_array_equal(completed[mask], x[mask])
     assert (completed[~mask] != x[~mask]).any()
 

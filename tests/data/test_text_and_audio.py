@@ -98,6 +98,31 @@ def test_spoken_digits(shared_data):
     assert len(set(labels)) == 10
 
 
+class TestLogMelSpectrogram:
+    def test_a_tone_is_loud_in_its_band_alone(self):
+        time = np.arange(4000) / 8000
+        tones = np.stack([np.sin(2 * np.pi * hertz * time) for hertz in (300, 1000, 3000)])
+        mels = data.log_mel_spectrogram(tones, 8000, hop=80, channels=20)[:, 5:-5]
+        assert mels.shape == (3, 40, 20)
+        loudest = mels.argmax(axis=2)
+        assert (loudest == loudest[:, :1]).all()
+        assert (np.diff(loudest[:, 0]) > 2).all()
+        assert np.abs(mels.max(axis=2) - 1.0).max() < 0.15
+        # Ten times quieter is 20 decibels less.
+        quiet = data.log_mel_spectrogram(tones / 10, 8000, hop=80, channels=20)[:, 5:-5]
+        np.testing.assert_allclose(mels.max(axis=2) - quiet.max(axis=2), 0.4, atol=1e-3)
+
+    def test_frames_stand_where_they_say(self):
+        click = np.zeros((1, 95))
+        click[0, 60] = 1.0
+        mels = data.log_mel_spectrogram(click, 1000, hop=10, channels=4)
+        assert mels.shape == (1, 10, 4)
+        np.testing.assert_array_equal(mels[0, :4], -1.0)
+        assert (mels[0].mean(axis=1).argmax()) == 6
+        with pytest.raises(ValueError, match="hop must be at least 1, received 0"):
+            data.log_mel_spectrogram(click, 1000, hop=0)
+
+
 def test_what_is_refused(tmp_path):
     (tmp_path / "a.wav").write_bytes(b"not a sound")
     with pytest.raises(ValueError, match="must be a WAV file"):
