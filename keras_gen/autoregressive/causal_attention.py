@@ -15,6 +15,10 @@ import tensorflow as tf
 _MASKED = -1e9
 
 
+# How many positions attend at once: what follows them is never multiplied.
+_POSITIONS_AT_ONCE = 128
+
+
 def attention(query, key, value, strict: bool = False) -> tf.Tensor:
     """Attends from every position to those before it.
 
@@ -27,19 +31,38 @@ def attention(query, key, value, strict: bool = False) -> tf.Tensor:
     Returns:
         `[n, length, heads * value_dim]`.
     """
-    length = query.shape[1] if query.shape[1] is not None else tf.shape(query)[1]
-    position = tf.range(length)
-    before = tf.math.less if strict else tf.math.less_equal
-    mask = before(position[None], position[:, None])
+    heads, value_dim = value.shape[2:]
+    length = query.shape[1]
     query, key, value = (tf.transpose(x, [0, 2, 1, 3]) for x in (query, key, value))
-    logits = tf.matmul(query / math.sqrt(query.shape[-1]), key, transpose_b=True)
+    query /= math.sqrt(query.shape[-1])
+    if length is None:
+        mixed = _attention_from(0, query, key, value, strict)
+    else:
+        ends = [*range(_POSITIONS_AT_ONCE, length, _POSITIONS_AT_ONCE), length]
+        begins = [0, *ends[:-1]]
+        mixed = [
+            _attention_from(
+                begin, query[:, :, begin:end], key[:, :, :end], value[:, :, :end], strict
+            )
+            for begin, end in zip(begins, ends, strict=True)
+        ]
+        mixed = tf.concat(mixed, axis=2)
+    mixed = tf.transpose(mixed, [0, 2, 1, 3])
+    return tf.reshape(
+        mixed, [-1, tf.shape(mixed)[1] if length is None else length, heads * value_dim]
+    )
+
+
+def _attention_from(begin: int, query, key, value, strict: bool) -> tf.Tensor:
+    """Attention of the positions from `begin` on, as many as there are queries, head by head."""
+    here = begin + tf.range(tf.shape(query)[2])[:, None]
+    there = tf.range(tf.shape(key)[2])
+    hidden = tf.cast(there >= here if strict else there > here, tf.float32)
     # In float32: half precision has no number as small as what is masked.
-    logits = tf.where(mask, tf.cast(logits, tf.float32), _MASKED)
-    weights = tf.cast(tf.nn.softmax(logits), value.dtype)
-    if strict:
-        weights *= tf.cast(mask, weights.dtype)
-    mixed = tf.transpose(tf.matmul(weights, value), [0, 2, 1, 3])
-    return tf.reshape(mixed, [-1, length, mixed.shape[2] * mixed.shape[3]])
+    logits = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32)
+    mixed = tf.matmul(tf.cast(tf.nn.softmax(logits + _MASKED * hidden), value.dtype), value)
+    # Where all is hidden, nothing is looked up.
+    return mixed * tf.cast(here > 0, mixed.dtype) if strict and begin == 0 else mixed
 
 
 class Entries(NamedTuple):
