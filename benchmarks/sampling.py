@@ -14,14 +14,17 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import tensorflow as tf
 
 import keras_gen
 from keras_gen.likelihoods import DiscretizedLogisticMixture
-from keras_gen_export import runtime
+from keras_gen_export import manifest, runtime
+from keras_gen_export.onnx import convert
 from table import print_table, seconds_in_turn
 
 
@@ -114,13 +117,6 @@ def main() -> None:
 
 def write_sampler(model, folder: str) -> None:
     """Writes the sampler alone, without the comparison that export makes."""
-    from pathlib import Path
-
-    import onnx
-
-    from keras_gen_export import manifest
-    from keras_gen_export.onnx import convert
-
     signatures = {"sample": model.signatures()["sample"]}
     Path(folder).mkdir()
     onnx.save(convert(signatures["sample"]), f"{folder}/sample.onnx")

@@ -6,7 +6,7 @@ import ast
 import inspect
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -103,16 +103,18 @@ def _model_class(name: str) -> type:
     return classes[name]
 
 
-def _data_arguments(
-    name: str | None,
-    batch_size: int,
-    data_dir,
-    binarize,
-    resize,
-    image_shape,
-    length,
-    sample_rate,
-) -> dict[str, Any]:
+class DataOptions(NamedTuple):
+    """What a command was told of its data beside the name."""
+
+    data_dir: Path | None = None
+    binarize: str | None = None
+    resize: str | None = None
+    image_shape: str | None = None
+    length: int | None = None
+    sample_rate: int | None = None
+
+
+def _data_arguments(name: str | None, batch_size: int, options: DataOptions) -> dict[str, Any]:
     # A run is read again from other places: paths are recorded whole.
     if name is not None and name.startswith(("npz:", "folder:", "text:", "audio:")):
         kind, _, path = name.partition(":")
@@ -120,27 +122,22 @@ def _data_arguments(
     return {
         "name": name,
         "batch_size": batch_size,
-        "data_dir": None if data_dir is None else str(data_dir.absolute()),
-        "binarize": binarize,
-        "resize": _integers("resize", resize),
-        "image_shape": _integers("image_shape", image_shape),
-        "length": length,
-        "sample_rate": sample_rate,
+        **options._asdict(),
+        "data_dir": None if options.data_dir is None else str(options.data_dir.absolute()),
+        "resize": _integers("resize", options.resize),
+        "image_shape": _integers("image_shape", options.image_shape),
     }
 
 
-def _load_split(run: Path, split: str, data, **arguments):
+def _load_split(run: Path, split: str, data: str | None, options: DataOptions):
     """The examples of a split: of the data named, or of the run's own."""
     from keras_gen import data as datasets
     from keras_gen import runs
 
-    if data is not None:
-        arguments = _data_arguments(data, 1, **arguments)
-        seed = 0
-    else:
+    arguments, seed = _data_arguments(data, 1, options), 0
+    if data is None:
         configuration = runs.read_configuration(run if run.is_dir() else run.parent)
-        given = _data_arguments(data, 1, **arguments)
-        given = {name: value for name, value in given.items() if value is not None}
+        given = {name: value for name, value in arguments.items() if value is not None}
         arguments, seed = configuration.data | given, configuration.seed
     arguments.pop("batch_size")
     if arguments["binarize"] == "dynamic":
@@ -222,7 +219,9 @@ def train(
     configuration = runs.Configuration(
         model=model,
         data=_data_arguments(
-            data, batch_size, data_dir, binarize, resize, image_shape, length, sample_rate
+            data,
+            batch_size,
+            DataOptions(data_dir, binarize, resize, image_shape, length, sample_rate),
         ),
         options=options,
         conditional=conditional,
@@ -257,17 +256,8 @@ def evaluate(
     from keras_gen import metrics, runs
 
     model = runs.load_model(run)
-    examples, labels, _ = _load_split(
-        run,
-        split,
-        data,
-        data_dir=data_dir,
-        binarize=binarize,
-        resize=resize,
-        image_shape=image_shape,
-        length=length,
-        sample_rate=sample_rate,
-    )
+    options = DataOptions(data_dir, binarize, resize, image_shape, length, sample_rate)
+    examples, labels, _ = _load_split(run, split, data, options)
     examples = model.check_data(examples, "data")
     labels = labels if model.num_classes is not None else None
     scores = model.evaluate(examples, labels, batch_size=batch_size, return_dict=True, verbose=0)
@@ -323,10 +313,7 @@ def _sample_rate(run: Path, model: Any) -> int:
     """A model's own rate in Hz, or that of the run's data."""
     if hasattr(model, "sample_rate"):
         return model.sample_rate
-    nothing = dict.fromkeys(
-        ("data_dir", "binarize", "resize", "image_shape", "length", "sample_rate")
-    )
-    return _load_split(run, "test", None, **nothing)[2].sample_rate
+    return _load_split(run, "test", None, DataOptions())[2].sample_rate
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -379,8 +366,6 @@ def complete(
     binarize: Binarize = None,
     resize: Resize = None,
     image_shape: Shape = None,
-    length: Length = None,
-    sample_rate: SampleRate = None,
 ) -> None:
     """Draw the missing lower part of test images: a row each, the original and the hidden first."""
     import numpy as np
@@ -390,17 +375,8 @@ def complete(
     model = runs.load_model(run)
     if not hasattr(model, "complete") or model.data_name != "images":
         raise ValueError(f"run must hold a model that completes images, not {model.name}.")
-    images, labels, _ = _load_split(
-        run,
-        "test",
-        data,
-        data_dir=data_dir,
-        binarize=binarize,
-        resize=resize,
-        image_shape=image_shape,
-        length=length,
-        sample_rate=sample_rate,
-    )
+    options = DataOptions(data_dir, binarize, resize, image_shape)
+    images, labels, _ = _load_split(run, "test", data, options)
     # Spread over the split, since some come sorted.
     chosen = np.linspace(0, len(images) - 1, num_images).astype(int)
     images = model.check_data(images[chosen], "data")

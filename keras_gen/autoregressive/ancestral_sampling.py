@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from keras_gen.autoregressive.masked_dense import joined
+
 
 class Given(NamedTuple):
     """What is known beforehand: stored values, and a bool mask of those that are known."""
@@ -28,16 +30,41 @@ class Row(NamedTuple):
     """What `begin_row` gives.
 
     Args:
-        features: of each column, `[columns, num, k]`; `None` where there are none.
-        noise: of each column, `[columns, num, k]`.
+        features: of each column: a nest of `[num, columns, k]`, which may be empty.
+        noise: of each column, `[num, columns, k]`.
         column_cache: before the row's first column.
         row_cache: for the rows that follow; `end_row` may change it.
+        shared: what all columns are given alike.
     """
 
-    features: tf.Tensor | None
+    features: Any
     noise: tf.Tensor
     column_cache: Any
     row_cache: Any
+    shared: Any = None
+
+
+class Column(NamedTuple):
+    """What `step` is given.
+
+    Args:
+        features: of the column: a nest of `[num, k]`, as the row has it.
+        noise: of the column, `[num, k]`.
+        known: what is given of it; `None` where nothing ever is.
+        shared: of the row.
+        phases: the row's place, and the column's, among those that a turn of the loops draws; zero
+            where loops are not unrolled.
+    """
+
+    features: Any
+    noise: tf.Tensor
+    known: Given | None
+    shared: Any
+    phases: tuple[int, int]
+
+    def keep(self, drawn: tf.Tensor) -> tf.Tensor:
+        """The values drawn, but where they are known."""
+        return drawn if self.known is None else self.known.keep(drawn)
 
 
 class Step(NamedTuple):
@@ -46,12 +73,12 @@ class Step(NamedTuple):
     Args:
         value: as stored, `[num, ...]`.
         column_cache: for the columns that follow.
-        kept: float32 `[num, kept]`, what the rows that follow need; `None` where they need nothing.
+        kept: what the rows that follow need: a nest of float32 `[num, k]`.
     """
 
     value: tf.Tensor
     column_cache: Any
-    kept: tf.Tensor | None = None
+    kept: Any = ()
 
 
 def ancestral_sampling(
@@ -59,12 +86,12 @@ def ancestral_sampling(
     columns: int,
     value: tf.TensorSpec,
     row_cache: Any,
-    begin_row: Callable[[tf.Tensor, Any], Row],
-    step: Callable[[tf.Tensor | None, tf.Tensor, Given | None, Any], Step],
-    end_row: Callable[[Row, Any, tf.Tensor, tf.Tensor | None], Any],
+    begin_row: Callable[[tf.Tensor, Any, int], Row],
+    step: Callable[[Column, Any], Step],
+    end_row: Callable[[Row, Any, tf.Tensor, Any], Any],
     given: Given | None = None,
-    kept: int = 0,
-    unroll: int | None = None,
+    kept: Any = (),
+    unroll: int = 1,
 ) -> tf.Tensor:
     """Draws values row by row, and in a row column by column.
 
@@ -73,87 +100,116 @@ def ancestral_sampling(
         columns: of each row.
         value: shape and dtype of a column's values, `[None, ...]`.
         row_cache: before the first row.
-        begin_row: (row index, row cache) -> what can be made for the whole row at once.
-        step: (a column's features, its noise, what is given of it, column cache) -> its values.
+        begin_row: (row index, row cache, the row's phase) -> what can be made for the whole row at
+            once.
+        step: (a column, column cache) -> its values.
         end_row: (what `begin_row` gave, the last column cache, the row's values
-            `[columns, num, ...]`, what was kept of it `[columns, num, kept]`) -> row cache.
+            `[num, columns, ...]`, what was kept of it, a nest of `[num, columns, k]`) -> row cache.
         given: known values `[rows, columns, num, ...]`, which `step` must keep.
-        kept: how many features of each column `step` keeps for the rows that follow.
-        unroll: how many rows, and columns, one turn of a loop draws; it divides both. Where it is
-            given, `begin_row` takes the row's place among them as its last argument, and `step` the
-            row's and the column's: layers that stride are then there or not, without a branch in
-            the graph.
+        kept: how many features of each column `step` keeps for the rows that follow: a nest of
+            sizes.
+        unroll: how many rows, and columns, one turn of a loop draws; it divides both. Layers that
+            stride are then there or not, by the phase, without a branch in the graph.
 
     Returns:
         The values, `[rows, columns, num, ...]`.
     """
+    num_kept = sum(tf.nest.flatten(kept))
+    outputs = [value, tf.TensorSpec([None, num_kept])] if num_kept else [value]
 
-    value_and_kept = [value, tf.TensorSpec([None, kept])] if kept else [value]
-
-    def draw_row(row, row_cache, *row_phase):
-        begun = begin_row(row, row_cache, *row_phase)
+    def draw_row(row, row_cache, row_phase):
+        begun = begin_row(row, row_cache, row_phase)
         given_row = None if given is None else Given(*(tf.gather(part, row) for part in given))
+        # A step reads one array faster than several, and by a gather, which is one operation in
+        # every runtime: a slice at a moving place is several.
+        features = side_by_side(begun.features)
+        sizes = tf.nest.map_structure(lambda part: part.shape[-1], begun.features)
+        features, noise = (None if x is None else column_first(x) for x in (features, begun.noise))
 
-        def draw_column(column, column_cache, *column_phase):
-            # A gather is one operation in every runtime; a slice at a moving place is several.
-            features = None if begun.features is None else tf.gather(begun.features, column)
+        def draw_column(index, column_cache, column_phase):
             known = None
             if given is not None:
-                known = Given(*(tf.gather(part, column) for part in given_row))
-            place = (*row_phase, *column_phase)
-            drawn = step(features, tf.gather(begun.noise, column), known, column_cache, *place)
-            return drawn.column_cache, [drawn.value, drawn.kept] if kept else [drawn.value]
+                known = Given(*(tf.gather(part, index) for part in given_row))
+            of_column = None if features is None else tf.gather(features, index)
+            column = Column(
+                apart(of_column, sizes),
+                tf.gather(noise, index),
+                known,
+                begun.shared,
+                (row_phase, column_phase),
+            )
+            drawn = step(column, column_cache)
+            remembered = side_by_side(drawn.kept)
+            return drawn.column_cache, [drawn.value, remembered][: len(outputs)]
 
-        column_cache, drawn = take_turns(
-            columns, unroll, draw_column, begun.column_cache, value_and_kept
+        column_cache, (values, *remembered) = take_turns(
+            columns, unroll, draw_column, begun.column_cache, outputs
         )
-        return end_row(begun, column_cache, *drawn, *[None] * (not kept)), [drawn[0]]
+        remembered = apart(column_first(remembered[0]), kept) if remembered else kept
+        return end_row(begun, column_cache, column_first(values), remembered), [values]
 
     row = tf.TensorSpec([columns, *value.shape], value.dtype)
     _, (values,) = take_turns(rows, unroll, draw_row, row_cache, [row])
     return values
 
 
+def side_by_side(nest: Any) -> tf.Tensor | None:
+    """A nest of features as one tensor; `None` where it is empty."""
+    parts = tf.nest.flatten(nest)
+    return joined(parts) if parts else None
+
+
+def apart(x: tf.Tensor | None, sizes: Any) -> Any:
+    """The nest of features that `side_by_side` made one."""
+    flat = tf.nest.flatten(sizes)
+    parts = tf.split(x, flat, axis=x.shape.rank - 1) if len(flat) > 1 else [x][: len(flat)]
+    return tf.nest.pack_sequence_as(sizes, parts)
+
+
+def column_first(row: tf.Tensor) -> tf.Tensor:
+    """Swaps the first two axes: from `[num, columns, ...]` to `[columns, num, ...]`, and back."""
+    return tf.transpose(row, [1, 0, *range(2, row.shape.rank)])
+
+
 def take_turns(
     count: int | tf.Tensor,
-    unroll: int | None,
-    turn: Callable[..., tuple[Any, list[tf.Tensor]]],
+    unroll: int,
+    turn: Callable[[tf.Tensor, Any, int], tuple[Any, list[tf.Tensor]]],
     state: Any,
     outputs: list[tf.TensorSpec],
 ) -> tuple[Any, list[tf.Tensor]]:
-    """Takes turns, `unroll` of them at once: (index, state[, phase]) -> (state, outputs).
+    """Takes turns, `unroll` of them at once: (index, state, phase) -> (state, outputs).
 
     Returns:
         The last state, and the outputs of all turns, each `[count, ...]`.
     """
-    several = unroll is not None
-    at_once = unroll if several else 1
 
     def turns(index, state, arrays):
         taken = []
-        for phase in range(at_once):
-            at = index * at_once + phase if several else index
-            state, given_out = turn(at, state, *([phase] if several else []))
+        for phase in range(unroll):
+            at = index if unroll == 1 else index * unroll + phase
+            state, given_out = turn(at, state, phase)
             taken.append(given_out)
-        by_output = zip(*taken, strict=True)
-        together = [tf.stack(parts) if several else parts[0] for parts in by_output]
+        together = [
+            parts[0] if unroll == 1 else tf.stack(parts) for parts in zip(*taken, strict=True)
+        ]
         arrays = [array.write(index, x) for array, x in zip(arrays, together, strict=True)]
         return index + 1, state, arrays
 
     # Outputs leave by arrays that are written once a turn, and never read: what ONNX calls a scan.
-    leading = [unroll] if several else []
+    leading = [] if unroll == 1 else [unroll]
     arrays = [
-        tf.TensorArray(spec.dtype, count // at_once, element_shape=[*leading, *spec.shape])
+        tf.TensorArray(spec.dtype, count // unroll, element_shape=[*leading, *spec.shape])
         for spec in outputs
     ]
     _, state, arrays = tf.while_loop(
-        lambda index, *_: index < count // at_once,
+        lambda index, *_: index < count // unroll,
         turns,
         (tf.constant(0), state, arrays),
         parallel_iterations=1,
     )
     stacked = [array.stack() for array in arrays]
-    if several:
+    if unroll > 1:
         stacked = [tf.reshape(x, tf.concat([[-1], tf.shape(x)[2:]], axis=0)) for x in stacked]
         stacked = [
             tf.ensure_shape(x, [None, *spec.shape])
@@ -166,18 +222,18 @@ class Above(NamedTuple):
     """The finished row above: pixels as stored `[num, width, channels]`, and what was kept."""
 
     pixels: tf.Tensor
-    kept: tf.Tensor
+    kept: Any
 
 
 def raster_scan(
     num: tf.Tensor,
     image_shape: tuple[int, int, int],
     row_cache: Any,
-    begin_row: Callable[[tf.Tensor, Above, Any], Row],
-    step: Callable[..., Step],
+    begin_row: Callable[[tf.Tensor, Above, Any, int], Row],
+    step: Callable[[Column, Any], Step],
     given: Given | None = None,
-    kept: int = 0,
-    unroll: int | None = None,
+    kept: Any = (),
+    unroll: int = 1,
 ) -> tf.Tensor:
     """Draws images in raster order.
 
@@ -185,8 +241,8 @@ def raster_scan(
         num: int32 scalar, how many images.
         image_shape: (height, width, channels).
         row_cache: before the first row.
-        begin_row: (row index, the row above, row cache) -> what can be made for the whole row.
-            Above the first row all pixels and all that was kept are zero.
+        begin_row: (row index, the row above, row cache, phase) -> what can be made for the whole
+            row. Above the first row all pixels and all that was kept are zero.
         step: as in `ancestral_sampling`; its value is the pixel, uint8 `[num, channels]`.
         given: known pixels `[num, height, width, channels]`.
         kept: as in `ancestral_sampling`.
@@ -197,24 +253,25 @@ def raster_scan(
     """
     height, width, channels = image_shape
 
+    def of_width(x, size):
+        return tf.ensure_shape(x, [None, width, size])
+
     def end_row(begun, _, pixels, remembered):
-        if not kept:
-            remembered = tf.zeros([width, num, 0])
-        pixels, remembered = (
-            tf.ensure_shape(tf.transpose(part, [1, 0, 2]), [None, width, size])
-            for part, size in ((pixels, channels), (remembered, kept))
-        )
-        return Above(pixels, remembered), begun.row_cache
+        remembered = tf.nest.map_structure(of_width, remembered, kept)
+        return Above(of_width(pixels, channels), remembered), begun.row_cache
 
     if given is not None:
         given = Given(*(tf.transpose(part, [1, 2, 0, 3]) for part in given))
-    nothing = Above(tf.zeros([num, width, channels], tf.uint8), tf.zeros([num, width, kept]))
+    nothing = Above(
+        tf.zeros([num, width, channels], tf.uint8),
+        tf.nest.map_structure(lambda size: tf.zeros([num, width, size]), kept),
+    )
     pixels = ancestral_sampling(
         height,
         width,
         tf.TensorSpec([None, channels], tf.uint8),
         (nothing, row_cache),
-        lambda row, cache, *phase: begin_row(row, *cache, *phase),
+        lambda row, cache, phase: begin_row(row, *cache, phase),
         step,
         end_row,
         given,
@@ -222,8 +279,3 @@ def raster_scan(
         unroll,
     )
     return tf.ensure_shape(tf.transpose(pixels, [2, 0, 1, 3]), [None, *image_shape])
-
-
-def column_first(row: tf.Tensor) -> tf.Tensor:
-    """From `[num, width, k]` to `[width, num, k]`, as `Row` has it."""
-    return tf.transpose(row, [1, 0, 2])

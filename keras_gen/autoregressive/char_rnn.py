@@ -108,12 +108,12 @@ class CharRNN(SequenceModel):
         weights, states = self.start(num, None)
         inputs = tf.transpose(inputs)
 
-        def turn(index, states):
-            logits, states, _ = self.step(tf.gather(inputs, index), None, states, weights, [])
+        def turn(index, states, _):
+            logits, states, _ = self.step(tf.gather(inputs, index), None, states, weights, None)
             return states, [logits]
 
         logits = tf.TensorSpec([None, self.tokenizer.num_tokens])
-        _, (logits,) = take_turns(tf.shape(inputs)[0], None, turn, states, [logits])
+        _, (logits,) = take_turns(tf.shape(inputs)[0], 1, turn, states, [logits])
         return tf.transpose(logits, [1, 0, 2])
 
     def _no_states(self, num: tf.Tensor) -> list[list[tf.Tensor]]:
@@ -178,7 +178,7 @@ class CharRNN(SequenceModel):
             next_cache.append(next_state)
             if i < len(kernels):
                 of_input = tf.matmul(next_state[0], kernels[i])
-        return tf.matmul(next_cache[-1][0], head[0]) + head[1], next_cache, None
+        return tf.matmul(next_cache[-1][0], head[0]) + head[1], next_cache, ()
 
 
 def lstm_step(kernel, bias, of_input, hidden, carry) -> list[tf.Tensor]:

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.autoregressive.ancestral_sampling import Row, Step, column_first, raster_scan
+from keras_gen.autoregressive.ancestral_sampling import Row, Step, raster_scan
 from keras_gen.autoregressive.gated_layer import GatedLayer
 from keras_gen.autoregressive.head import Head
 from keras_gen.autoregressive.pixel_model import PixelModel
@@ -110,19 +110,18 @@ class GatedPixelCNN(PixelModel):
         weights = [layer.step_weights() for layer in layers]
         head_weights = self.head.step_weights()
 
-        def begin_row(row, above, cache):
+        def begin_row(row, above, cache, _):
             vertical = self.above_in_unit(row, above)
             contributions, next_cache = [], []
             for layer, rows, bias in zip(layers, cache, biases, strict=True):
                 vertical, contribution, rows = layer.step_row(vertical, rows, bias)
                 contributions.append(contribution)
                 next_cache.append(rows)
-            features = column_first(tf.concat(contributions, axis=-1))
             left = [layer.empty_columns(num) for layer in layers]
-            return Row(features, self.row_noise(noise, row), left, next_cache)
+            return Row(contributions, self.row_noise(noise, row), left, next_cache)
 
-        def step(above, pixel_noise, known, left):
-            above = tf.split(above, len(layers) * channels, axis=-1)  # by layer and channel
+        def step(column, left):
+            above = [tf.split(part, channels, axis=1) for part in column.features]
             # By layer, a group of features a channel: what goes in, and what its gates let out.
             inputs, gated = [[] for _ in range(len(layers) + 1)], [[] for _ in layers]
             hidden = []
@@ -131,12 +130,11 @@ class GatedPixelCNN(PixelModel):
                 channel = len(pixel)
                 inputs[0] = pixel
                 for i, layer in enumerate(layers):
-                    from_above = above[i * channels + channel]
-                    output = layer.step(from_above, left[i], inputs[i], gated[i], weights[i])
+                    output = layer.step(above[i][channel], left[i], inputs[i], gated[i], weights[i])
                     inputs[i + 1].append(output)
                 return self.head.step(inputs[-1], hidden, head_weights)
 
-            pixel, inputs[0] = self.draw_channels(parameters_of, pixel_noise, temperature, known)
+            pixel, inputs[0] = self.draw_channels(parameters_of, column, temperature)
             next_left = [
                 layer.next_columns(*columns)
                 for layer, *columns in zip(layers, left, inputs[:-1], strict=True)

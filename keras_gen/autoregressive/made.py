@@ -21,7 +21,6 @@ from keras_gen.autoregressive.ancestral_sampling import (
     Row,
     Step,
     ancestral_sampling,
-    column_first,
 )
 from keras_gen.autoregressive.pixel_model import PixelModel
 from keras_gen.likelihoods import Likelihood, likelihood_of
@@ -207,20 +206,17 @@ class MADE(PixelModel):
         )
         logit_bias = tf.reshape(biases[-1], [-1, self.num_dimensions, k])
 
-        def begin_row(row, cache):
-            row_noise = self.likelihood.noise(noise, (width * channels,), step=row)
-            return Row(None, column_first(row_noise), cache, ())
+        def begin_row(row, cache, _):
+            return Row((), self.likelihood.noise(noise, (width * channels,), step=row), cache, ())
 
-        def step(_, value_noise, known, cache):
+        def step(column, cache):
             # The value of rank t + 1, from the units of degrees up to t: all that are complete.
             t, sums = cache
             at = tf.gather(orders, t, axis=1)
             complete = tf.cast(degrees[-1] <= t, tf.float32) * tf.nn.relu(sums[-1])
             logits = tf.matmul(complete[:, None], tf.gather(to_logits, at))[:, 0]
             logits += _at(logit_bias, at)
-            value = self.likelihood.draw(logits, value_noise, temperature)
-            if known is not None:
-                value = known.keep(value)
+            value = column.keep(self.likelihood.draw(logits, column.noise, temperature))
             # The value goes to the units that may see it; those that it completes pass it on.
             t += 1
             rows = tf.gather(self.kernels[0], at) * tf.cast(degrees[0] >= t, tf.float32)

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.autoregressive.ancestral_sampling import Row, Step, column_first, raster_scan
+from keras_gen.autoregressive.ancestral_sampling import Row, Step, raster_scan
 from keras_gen.autoregressive.head import Head
 from keras_gen.autoregressive.masked_convolution import MaskedConv2D
 from keras_gen.autoregressive.masked_dense import joined
@@ -120,29 +120,22 @@ class PixelCNN(PixelModel):
         first_weights = self.first.step_weights()
         weights = [block.step_weights() for block in self.blocks]
         head_weights = self.head.step_weights()
-        kept = self.filters // 2 * self.num_blocks
 
-        def begin_row(row, above, cache):
-            pixels = self.above_in_unit(row, above)
+        def begin_row(row, above, cache, _):
+            finished = [self.above_in_unit(row, above), *above.kept]
             cache = [
-                tf.concat([rows[:, 1:], finished[:, None]], axis=1)
-                for rows, finished in zip(cache, [pixels, above.kept], strict=True)
+                tf.concat([rows[:, 1:], new[:, None]], axis=1)
+                for rows, new in zip(cache, finished, strict=True)
             ]
-            by_block = tf.split(cache[1], self.num_blocks, axis=-1) if self.blocks else []
-            contributions = [self.first.step_row(cache[0]) + bias] + [
-                block.spread.step_row(rows)
-                for block, rows in zip(self.blocks, by_block, strict=True)
-            ]
-            features = column_first(tf.concat(contributions, axis=-1))
-            left = [convolution.empty_columns(num) for convolution in convolutions]
-            return Row(features, self.row_noise(noise, row), left, cache)
-
-        def step(above, pixel_noise, known, left):
-            sizes = [convolution.outputs // channels for convolution in convolutions]
-            first, *above = (
-                tf.split(part, channels, axis=-1)
-                for part in tf.split(above, [channels * size for size in sizes], axis=-1)
+            first, *others = (
+                convolution.step_row(rows)
+                for convolution, rows in zip(convolutions, cache, strict=True)
             )
+            left = [convolution.empty_columns(num) for convolution in convolutions]
+            return Row([first + bias, *others], self.row_noise(noise, row), left, cache)
+
+        def step(column, left):
+            first, *above = (tf.split(part, channels, axis=1) for part in column.features)
             # What goes into each block and out of the last, a group of features a channel.
             features = [[] for _ in range(self.num_blocks + 1)]
             pixels = [Pixel([], []) for _ in self.blocks]
@@ -158,19 +151,17 @@ class PixelCNN(PixelModel):
                     features[i + 1].append(output)
                 return self.head.step(features[-1], head_hidden, head_weights)
 
-            pixel, values = self.draw_channels(parameters_of, pixel_noise, temperature, known)
+            pixel, values = self.draw_channels(parameters_of, column, temperature)
             inputs = [values, *(pixel.hidden for pixel in pixels)]
             next_left = [
                 convolution.next_columns(*columns)
                 for convolution, *columns in zip(convolutions, left, inputs, strict=True)
             ]
-            remembered = (
-                joined([group for part in pixels for group in part.hidden]) if kept else None
-            )
-            return Step(pixel, next_left, remembered)
+            return Step(pixel, next_left, [joined(pixel.hidden) for pixel in pixels])
 
         no_rows = [
-            tf.zeros([num, self.first.rows, width, channels]),
-            tf.zeros([num, self.kernel_size // 2, width, kept]),
+            tf.zeros([num, convolution.rows, width, convolution.inputs])
+            for convolution in convolutions
         ]
+        kept = [block.spread.inputs for block in self.blocks]
         return raster_scan(num, self.image_shape, no_rows, begin_row, step, given, kept)

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.autoregressive.ancestral_sampling import Row, Step, column_first, raster_scan
+from keras_gen.autoregressive.ancestral_sampling import Row, Step, raster_scan
 from keras_gen.autoregressive.gated_resnet import GatedResnet, Memory
 from keras_gen.autoregressive.masked_convolution import MaskedConv2D
 from keras_gen.autoregressive.pixel_model import PixelModel
@@ -207,33 +207,26 @@ class PixelCNNPlusPlus(PixelModel):
         first_weights = self.first_pixel.step_weights()[0]
         head = [tf.convert_to_tensor(part) for part in (self.head.kernel, self.head.bias)]
         remembered = self._remembered(1)
-        names_of_features: dict[int, dict[str, int]] = {}
 
         def begin_row(row, above, cache, phase):
             image = self.above_in_unit(row, above, ones=True)
             # What the row above left, of the scales that had a row there.
-            parts = tf.split(above.kept, [size for _, size in remembered.values()], axis=-1)
             seen = cache["pixels"] | {
-                name: part[:, :: 2**scale]
-                for (name, (scale, _)), part in zip(remembered.items(), parts, strict=True)
+                name: above.kept[name][:, :: 2**scale]
+                for name, (scale, _) in remembered.items()
                 if scale < self._active((phase - 1) % self._stride)
             }
             rows = Memory(cache["rows"])
             row_of = self._draw_row(image, rows, labels, phase)
             features = {"first_pixel": self.first_pixel.step_row(image[:, None])}
             features |= self._known_of_row(seen, row_of, labels, phase)
-            names_of_features[phase] = {name: part.shape[-1] for name, part in features.items()}
-            features = column_first(tf.concat([*features.values()], axis=-1))
             left = {name: tf.zeros([num, size]) for name, (_, size) in remembered.items()}
             left["image"] = tf.zeros([num, channels + 1])
             row_cache = {"rows": rows.next(), "pixels": seen}
             return Row(features, self.row_noise(noise, row), left, row_cache)
 
-        def step(features, pixel_noise, known, left, row_phase, column_phase):
-            names = names_of_features[row_phase]
-            parts = tf.split(features, [*names.values()], axis=1)
-            above = dict(zip(names, parts, strict=True))
-            memory = Memory(left)
+        def step(column, left):
+            above, memory = column.features, Memory(left)
 
             def run(pair, x, shortcuts):
                 block = pair[1]
@@ -247,7 +240,7 @@ class PixelCNNPlusPlus(PixelModel):
                 return layer.step(above[layer.name], seen, weights[layer.name])
 
             def double(layer, x, scale):
-                at_row, at_column = (phase >> scale & 1 for phase in (row_phase, column_phase))
+                at_row, at_column = (phase >> scale & 1 for phase in column.phases)
                 if at_row:  # of a coarser row that is finished
                     return above[layer.name]
                 if x is not None:
@@ -256,18 +249,16 @@ class PixelCNNPlusPlus(PixelModel):
                 return quarters[at_column]
 
             x = self.first_pixel.step(above["first_pixel"], left["image"], [], first_weights)
-            active = self._active(row_phase, column_phase)
+            active = self._active(*column.phases)
             x = self._through(1, x, active, run, halve, double)
             parameters = tf.matmul(tf.nn.elu(x), head[0]) + head[1]
-            pixel = self.likelihood.draw(parameters, pixel_noise, temperature)
-            if known is not None:
-                pixel = known.keep(pixel)
+            pixel = column.keep(self.likelihood.draw(parameters, column.noise, temperature))
             memory.now["image"] = self.with_ones(pixel, "float32")
-            kept = [
-                memory.now.get(name, tf.zeros([num, size]))
+            kept = {
+                name: memory.now.get(name, tf.zeros([num, size]))
                 for name, (_, size) in remembered.items()
-            ]
-            return Step(pixel, memory.next(), tf.concat(kept, axis=1))
+            }
+            return Step(pixel, memory.next(), kept)
 
         def empty_rows(stream):
             return {
@@ -283,7 +274,7 @@ class PixelCNNPlusPlus(PixelModel):
             begin_row,
             step,
             given,
-            kept=sum(size for _, size in remembered.values()),
+            kept={name: size for name, (_, size) in remembered.items()},
             unroll=self._stride,
         )
 

@@ -254,7 +254,7 @@ class DiagonalBiLSTM(PixelLSTM):
         gates = tf.transpose(tf.reverse(gates, axis=[1]), [1, 0, 2])
         from_column = tf.convert_to_tensor(self.from_column)[1]
 
-        def turn(index, state):
+        def turn(index, state, _):
             hidden, cell = state
             of_column = tf.gather(gates, index) + tf.matmul(hidden, from_column)
             hidden, cell = lstm(of_column, cell, self.channels)
@@ -262,7 +262,7 @@ class DiagonalBiLSTM(PixelLSTM):
 
         start = tf.zeros([num, self.units])
         states = tf.TensorSpec([None, self.units])
-        _, (hidden,) = take_turns(width, None, turn, (start, start), [states])
+        _, (hidden,) = take_turns(width, 1, turn, (start, start), [states])
         hidden = tf.reverse(tf.transpose(hidden, [1, 0, 2]), axis=[1])
         return tf.ensure_shape(hidden, [None, width, self.units])
 

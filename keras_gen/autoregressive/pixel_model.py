@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
-from keras_gen.autoregressive.ancestral_sampling import Above, Given, column_first
+from keras_gen.autoregressive.ancestral_sampling import Above, Column, Given
 from keras_gen.autoregressive.autoregressive_model import AutoregressiveModel
 from keras_gen.image_model import ImageModel
 from keras_gen.likelihoods import Likelihood
@@ -44,11 +45,11 @@ class PixelModel(AutoregressiveModel, ImageModel):
         return self.likelihood.log_prob(self(x, labels, training=training), x)
 
     def row_noise(self, noise: Noise, row: Any) -> tf.Tensor:
-        """The noise that a row's draws take: float32 `[width, n, k]`, channel after channel."""
+        """The noise that a row's draws take: float32 `[n, width, k]`, channel after channel."""
         _, width, channels = self.image_shape
         shape = (width, channels) if self.likelihood.channels is None else (width,)
         drawn = self.likelihood.noise(noise, shape, step=row)
-        return column_first(tf.reshape(drawn, [-1, width, tf.math.reduce_prod(drawn.shape[2:])]))
+        return tf.reshape(drawn, [-1, width, math.prod(drawn.shape[2:])])
 
     def with_ones(self, x: tf.Tensor, dtype: Any = None) -> tf.Tensor:
         """Images in [-1, 1] with a channel of ones more, so that a network sees their edge."""
@@ -66,25 +67,23 @@ class PixelModel(AutoregressiveModel, ImageModel):
     def draw_channels(
         self,
         parameters_of: Callable[[list[tf.Tensor]], tf.Tensor],
-        noise: tf.Tensor,
+        column: Column,
         temperature: tf.Tensor,
-        known: Given | None,
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Draws a pixel's channels, each given those before it.
 
         Args:
             parameters_of: (the pixel's channels so far, each in [-1, 1], `[n, 1]`) -> the next
                 channel's parameters, `[n, num_parameters]`.
-            noise: of the pixel, `[n, k]`.
+            column: the pixel's place in its row.
             temperature: `[n]`.
-            known: what is given of the pixel.
 
         Returns:
             The pixel, uint8 `[n, channels]`, and its channels in [-1, 1], each `[n, 1]`.
         """
-        channels = self.image_shape[-1]
+        channels, known = self.image_shape[-1], column.known
         values, inputs = [], []
-        for channel, channel_noise in enumerate(tf.split(noise, channels, axis=-1)):
+        for channel, channel_noise in enumerate(tf.split(column.noise, channels, axis=-1)):
             value = self.likelihood.draw(parameters_of(inputs), channel_noise, temperature)
             value = tf.expand_dims(value, -1)
             if known is not None:

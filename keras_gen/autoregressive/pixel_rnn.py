@@ -12,10 +12,9 @@ import keras
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.autoregressive.ancestral_sampling import Row, Step, column_first, raster_scan
+from keras_gen.autoregressive.ancestral_sampling import Row, Step, raster_scan
 from keras_gen.autoregressive.head import Head
 from keras_gen.autoregressive.masked_convolution import MaskedConv2D
-from keras_gen.autoregressive.masked_dense import joined
 from keras_gen.autoregressive.pixel_lstm import DiagonalBiLSTM, Pixel, RowLSTM
 from keras_gen.autoregressive.pixel_model import PixelModel
 from keras_gen.likelihoods import Likelihood, likelihood_of
@@ -126,32 +125,23 @@ class PixelRNN(PixelModel):
         first_weights = self.first.step_weights()
         weights = [layer.step_weights() for layer in self.lstms]
         head_weights = self.head.step_weights()
-        kept_sizes = [layer.kept_size for layer in self.lstms]
-        above_sizes: list[int] = []
 
-        def begin_row(row, above, cache):
+        def begin_row(row, above, cache, _):
             rows, caches = cache
             pixels = self.above_in_unit(row, above)
             rows = tf.concat([rows[:, 1:], pixels[:, None]], axis=1)
             begun = [
                 layer.begin_row(row, kept, pixels, layer_cache)
-                for layer, kept, layer_cache in zip(
-                    self.lstms, tf.split(above.kept, kept_sizes, axis=2), caches, strict=True
-                )
+                for layer, kept, layer_cache in zip(self.lstms, above.kept, caches, strict=True)
             ]
             features = [self.first.step_row(rows) + bias, *(part for part, _ in begun)]
-            above_sizes[:] = [part.shape[-1] for part in features]
             left = [self.first.empty_columns(num)]
             left += [layer.empty_column(num) for layer in self.lstms]
-            return Row(
-                column_first(tf.concat(features, axis=2)),
-                self.row_noise(noise, row),
-                left,
-                (rows, [layer_cache for _, layer_cache in begun]),
-            )
+            row_cache = rows, [layer_cache for _, layer_cache in begun]
+            return Row(features, self.row_noise(noise, row), left, row_cache)
 
-        def step(above, pixel_noise, known, left):
-            first, *above = tf.split(above, above_sizes, axis=1)
+        def step(column, left):
+            first, *above = column.features
             first = tf.split(first, channels, axis=1)
             # What goes into each layer and out of the last, a group of features a channel.
             features: list[list] = [[] for _ in range(self.num_blocks + 1)]
@@ -168,16 +158,15 @@ class PixelRNN(PixelModel):
                     features[i + 1].append(output)
                 return self.head.step(features[-1], hidden, head_weights)
 
-            value, inputs = self.draw_channels(parameters_of, pixel_noise, temperature, known)
+            value, inputs = self.draw_channels(parameters_of, column, temperature)
             ended = [
                 layer.end_pixel(*of_pixel)
                 for layer, *of_pixel in zip(self.lstms, features[:-1], pixels, strict=True)
             ]
             next_left = [self.first.next_columns(left[0], inputs), *(column for column, _ in ended)]
-            return Step(value, next_left, joined([kept for _, kept in ended]))
+            return Step(value, next_left, [kept for _, kept in ended])
 
         caches = [layer.empty_row(num, width) for layer in self.lstms]
         cache = tf.zeros([num, self.first.rows, width, channels]), caches
-        return raster_scan(
-            num, self.image_shape, cache, begin_row, step, given, kept=sum(kept_sizes)
-        )
+        kept = [layer.kept_size for layer in self.lstms]
+        return raster_scan(num, self.image_shape, cache, begin_row, step, given, kept)

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.autoregressive.ancestral_sampling import Row, Step, column_first, raster_scan
+from keras_gen.autoregressive.ancestral_sampling import Row, Step, raster_scan
 from keras_gen.autoregressive.causal_attention import (
     Entries,
     attend,
@@ -257,57 +257,50 @@ class PixelSNAIL(PixelModel):
         head_weights, head_bias = self.head.step_weights(), self.head.bias + 0.0
         places = self._place[0]
         names = [name for residual in residuals for name in residual.cache_names]
-        sizes = [2 * self.filters] * len(names)
-        sizes += [block.entry_size for block in self.attentions]
         shape = (self.num_heads, self.key_dim, self.value_dim)
 
         def no_entries(count):
             heads, *dims = shape
             return [Entries.empty(num, heads, count, *dims) for _ in self.attentions]
 
-        def begin_row(row, above, cache):
+        def begin_row(row, above, cache, _):
             rows, past = cache
+            seen, entries_above = above.kept
             image = self.above_in_unit(row, above, ones=True)
             rows = tf.concat([rows[:, 1:], image[:, None]], axis=1)
-            parts = tf.split(above.kept, sizes, axis=2)
-            seen = dict(zip(names, parts, strict=False))
             # The finished row's entries join the others; before the first row, there are none.
             past = [
                 entries.put(row - 1, *split_heads(kept, *shape))
-                for entries, kept in zip(past, parts[len(names) :], strict=True)
+                for entries, kept in zip(past, entries_above, strict=True)
             ]
-            features = [self.first.step_row(rows)]
-            for residual in residuals:
-                features += residual.above(seen, [], labels)
-            place = tf.broadcast_to(tf.gather(places, row)[None], [num, width, 2])
-            features = column_first(tf.concat([*features, place], axis=2))
+            features = {
+                "first": self.first.step_row(rows),
+                "residuals": [residual.above(seen, [], labels) for residual in residuals],
+                "place": tf.broadcast_to(tf.gather(places, row)[None], [num, width, 2]),
+            }
             left = {name: tf.zeros([num, 2 * self.filters]) for name in names}
             left["image"] = tf.zeros([num, self.first.left * (channels + 1)])
             column_cache = left, tf.constant(0), no_entries(width)
-            past_of[:] = [row * width, past]
-            return Row(features, self.row_noise(noise, row), column_cache, (rows, past))
+            row_cache = rows, past
+            shared = row * width, past
+            return Row(features, self.row_noise(noise, row), column_cache, row_cache, shared)
 
-        past_of: list[Any] = []  # of the row under way, for its steps
-
-        def step(features, pixel_noise, known, cache):
-            left, column, recent = cache
-            num_past, past = past_of
-            gates = [self.filters, 2 * self.filters] * len(residuals)
-            above, *of_residuals, place = tf.split(features, [self.filters, *gates, 2], axis=1)
+        def step(column, cache):
+            left, num_recent, recent = cache
+            num_past, past = column.shared
+            place = column.features["place"]
             memory = Memory(left)
-            x = self.first.step(above, left["image"], [], first_weights)
+            x = self.first.step(column.features["first"], left["image"], [], first_weights)
             blind = []  # each attention's features, before it
-            of_residual = iter(zip(of_residuals[::2], of_residuals[1::2], strict=True))
+            of_residual = iter(column.features["residuals"])
             for i, block in enumerate(self.attentions):
                 for residual in self.residuals[i]:
                     x = residual.step(x, [], next(of_residual), memory, weights[residual.name])
                 blind.append(x)
-                looked_up = past[i], num_past, recent[i], column
+                looked_up = past[i], num_past, recent[i], num_recent
                 x = block.step(x, place, looked_up, biases[i], weights[block.name])
             parameters = self.head.step(head_bias, [tf.nn.elu(x)], head_weights)
-            pixel = self.likelihood.draw(parameters, pixel_noise, temperature)
-            if known is not None:
-                pixel = known.keep(pixel)
+            pixel = column.keep(self.likelihood.draw(parameters, column.noise, temperature))
             seen = self.with_ones(pixel, "float32")
             memory.now["image"] = self.first.next_columns(left["image"], [seen])
             entries = [
@@ -315,12 +308,13 @@ class PixelSNAIL(PixelModel):
                 for block, x in zip(self.attentions, blind, strict=True)
             ]
             recent = [
-                row.put(column, *split_heads(entry[:, None], *shape))
+                row.put(num_recent, *split_heads(entry[:, None], *shape))
                 for row, entry in zip(recent, entries, strict=True)
             ]
-            kept = tf.concat([*(memory.now[name] for name in names), *entries], axis=1)
-            return Step(pixel, (memory.next(), column + 1, recent), kept)
+            kept = {name: memory.now[name] for name in names}, entries
+            return Step(pixel, (memory.next(), num_recent + 1, recent), kept)
 
         no_rows = tf.zeros([num, self.first.rows, width, channels + 1])
         cache = no_rows, no_entries(height * width)
-        return raster_scan(num, self.image_shape, cache, begin_row, step, given, kept=sum(sizes))
+        kept = dict.fromkeys(names, 2 * self.filters), [a.entry_size for a in self.attentions]
+        return raster_scan(num, self.image_shape, cache, begin_row, step, given, kept)

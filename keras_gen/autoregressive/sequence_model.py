@@ -14,7 +14,6 @@ from keras_gen.autoregressive.ancestral_sampling import (
     Row,
     Step,
     ancestral_sampling,
-    column_first,
 )
 from keras_gen.autoregressive.autoregressive_model import AutoregressiveModel
 from keras_gen.autoregressive.tokenizers import Characters, Tokenizer
@@ -97,18 +96,16 @@ class SequenceModel(AutoregressiveModel):
         """What sampling begins with: the weights as steps take them, and the first cache."""
         raise NotImplementedError(f"{type(self).__name__} must supply start().")
 
-    def begin_block(
-        self, block: tf.Tensor, cache: Any, weights: Any
-    ) -> tuple[tf.Tensor | None, Any, Any]:
+    def begin_block(self, block: tf.Tensor, cache: Any, weights: Any) -> tuple[Any, Any, Any]:
         """What is made for a block at once.
 
         Returns:
-            Features of its places, `[block, num, k]` or `None`; the cache of its steps; and a list
-            of what all of them share.
+            Features of its places, a nest of `[num, block, k]`; the cache of its steps; and what
+            all of them share.
         """
-        return None, cache, []
+        return (), cache, None
 
-    def step(self, token, features, cache, weights: Any, shared: list) -> tuple:
+    def step(self, token, features, cache, weights: Any, shared: Any) -> tuple:
         """One place.
 
         Args:
@@ -119,16 +116,16 @@ class SequenceModel(AutoregressiveModel):
             shared: from `begin_block`.
 
         Returns:
-            Logits `[num, num_tokens]`, the next cache, and what the next blocks need, `[num,
-            kept_size]`, or `None`.
+            Logits `[num, num_tokens]`, the next cache, and what the next blocks need: a nest of
+            `[num, k]`, for k as `kept_sizes` has it.
         """
         raise NotImplementedError(f"{type(self).__name__} must supply step().")
 
     def end_block(self, block: tf.Tensor, cache: Any, column_cache: Any, kept: Any) -> Any:
-        """The cache after a block, from that before it and what was kept `[block, num, k]`."""
+        """The cache after a block, from that before it and what was kept `[num, block, k]`."""
         return column_cache
 
-    kept_size: int = 0
+    kept_sizes: Any = ()
 
     def block_noise(self, noise: Noise, block: Any) -> tf.Tensor:
         """The noise that a block's draws take: float32 `[n, block, num_tokens]`."""
@@ -145,26 +142,24 @@ class SequenceModel(AutoregressiveModel):
         if given is not None:
             given = Given(*(_in_blocks(part, num_blocks, block) for part in (values, mask)))
 
-        def begin_row(row, cache):
+        def begin_row(row, cache, _):
             token, cache = cache
-            features, column_cache, shared[:] = self.begin_block(row, cache, weights)
-            gumbel = column_first(self.block_noise(noise, row))
-            return Row(features, gumbel, (token, column_cache), (row, cache))
+            features, column_cache, shared = self.begin_block(row, cache, weights)
+            gumbel = self.block_noise(noise, row)
+            return Row(features, gumbel, (token, column_cache), (row, cache), shared)
 
-        def step(features, gumbel, known, cache):
-            logits, cache, kept = self.step(cache[0], features, cache[1], weights, shared)
+        def step(column, cache):
+            token, cache = cache
+            logits, cache, kept = self.step(token, column.features, cache, weights, column.shared)
             if top_k is not None:
                 logits = tf.where(logits < _kth_largest(logits, top_k), _NEVER, logits)
-            token = choose(logits, gumbel, temperature)
-            if known is not None:
-                token = known.keep(token)
+            token = column.keep(choose(logits, column.noise, temperature))
             return Step(token, (token, cache), kept)
 
         def end_row(begun, column_cache, _, kept):
             token, column_cache = column_cache
             return token, self.end_block(*begun.row_cache, column_cache, kept)
 
-        shared: list[Any] = []  # by the steps of the block under way
         weights, cache = self.start(num, labels)
         beginning = tf.fill([num], self.tokenizer.num_tokens)
         tokens = ancestral_sampling(
@@ -176,7 +171,7 @@ class SequenceModel(AutoregressiveModel):
             step,
             end_row,
             given,
-            self.kept_size,
+            self.kept_sizes,
         )
         tokens = tf.reshape(tokens, [num_blocks * block, -1])[:length]
         return self.tokenizer.decode(tf.transpose(tokens))

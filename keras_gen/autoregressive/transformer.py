@@ -294,7 +294,7 @@ class Transformer(SequenceModel):
     def begin_block(self, block, cache, weights):
         num, past = cache
         column_cache = tf.constant(0), self._no_entries(num, self.block)
-        return None, column_cache, [block * self.block, past]
+        return (), column_cache, (block * self.block, past)
 
     def step(self, token, features, cache, weights, shared):
         column, recent = cache
@@ -309,7 +309,7 @@ class Transformer(SequenceModel):
         for block, old, new in zip(self.blocks, past, recent, strict=True):
             x, new = block.step(x, rotation, old, num_past, new, column)
             next_recent.append(new)
-        return self._logits(x), (column + 1, next_recent), None
+        return self._logits(x), (column + 1, next_recent), ()
 
     def end_block(self, block, cache, column_cache, kept):
         num, past = cache

@@ -114,6 +114,8 @@ class DilatedLayer(keras.layers.Layer):
             "now": self.kernel[self.filters :],
             "bias": self.gate_bias(labels),
         }
+        if self.local_channels:
+            weights["local"] = tf.convert_to_tensor(self.local_kernel)
         if not self.last:
             weights["residual"] = tf.convert_to_tensor(self.residual)
             weights["residual_bias"] = tf.convert_to_tensor(self.residual_bias)
@@ -224,7 +226,7 @@ class WaveNet(SequenceModel):
         self.head = dense(skip_filters, levels, "head", "float32")
         # The oldest that a far layer sees in a block was there before the block began.
         self._far = [d >= self.block for d in self.dilations]
-        self.kept_size = filters * sum(self._far)
+        self.kept_sizes = [filters] * sum(self._far)
         self.built = True
 
     @property
@@ -324,12 +326,11 @@ class WaveNet(SequenceModel):
             for dense in (self.skip, self.hidden, self.head)
         ]
         if local is not None:
-            local_kernels = tf.concat([layer.local_kernel for layer in self.dilated], axis=1)
-            local = self.in_blocks(tf.cast(local, tf.float32)), local_kernels
+            local = self.in_blocks(tf.cast(local, tf.float32))
         # What each layer saw last: of far ones as one array, to be read a block at a time; of near
         # ones as so many parts, which pass from step to step without a copy.
         far = [
-            tf.zeros([d, num, self.filters])
+            tf.zeros([num, d, self.filters])
             for d, is_far in zip(self.dilations, self._far, strict=True)
             if is_far
         ]
@@ -341,39 +342,35 @@ class WaveNet(SequenceModel):
         return (tf.convert_to_tensor(self.embedding), layers, ends, local), (far, near)
 
     def in_blocks(self, local: tf.Tensor) -> tf.Tensor:
-        """From `[n, time, channels]` to `[blocks, block, n, channels]`, filled up with zeros."""
+        """From `[n, time, channels]` to `[blocks, n, block, channels]`, filled up with zeros."""
         missing = -tf.shape(local)[1] % self.block
         padded = tf.pad(local, [[0, 0], [0, missing], [0, 0]])
-        shape = [-1, self.block, tf.shape(local)[0], self.local_channels]
-        return tf.reshape(tf.transpose(padded, [1, 0, 2]), shape)
+        shape = [tf.shape(local)[0], -1, self.block, self.local_channels]
+        return tf.transpose(tf.reshape(padded, shape), [1, 0, 2, 3])
 
     def begin_block(self, block, cache, weights):
         far, near = cache
         _, layers, _, local = weights
         histories = iter(far)
-        # What gates take in beside this sample and a near one before it.
-        for_gates = []
-        for w, is_far in zip(layers, self._far, strict=True):
+        local = None if local is None else tf.gather(local, block)
+        # What gates take in that is known by now: not this sample, nor a near one before it.
+        for_gates = {}
+        for i, (w, is_far) in enumerate(zip(layers, self._far, strict=True)):
+            known = []
             if is_far:
-                for_gates.append(pointwise(next(histories)[: self.block], w["past"]) + w["bias"])
-            elif local is not None:
-                nothing = tf.zeros([self.block, tf.shape(near[0][0])[0], 2 * self.filters])
-                for_gates.append(nothing + w["bias"])
-        for_gates = tf.concat(for_gates, axis=2) if for_gates else None
-        if local is not None:
-            frames, kernels = local
-            for_gates += pointwise(tf.gather(frames, block), kernels)
-        return for_gates, near, []
+                known.append(pointwise(next(histories)[:, : self.block], w["past"]))
+            if local is not None:
+                known.append(pointwise(local, w["local"]))
+            if known:
+                for_gates[i] = sum(known, tf.expand_dims(w["bias"], -2))
+        return for_gates, near, None
 
     def step(self, token, for_gates, cache, weights, shared):
-        embedding, layers, ends, local = weights
-        made_before = [is_far or local is not None for is_far in self._far]
-        num_made = sum(made_before)
-        for_gates = iter(tf.split(for_gates, num_made, axis=1) if num_made else [])
+        embedding, layers, ends, _ = weights
         near, next_near = iter(cache), []
         x = tf.gather(embedding, token)
         gated, kept = [], []
-        for w, is_far, is_made in zip(layers, self._far, made_before, strict=True):
+        for i, (w, is_far) in enumerate(zip(layers, self._far, strict=True)):
             if is_far:
                 kept.append(x)
                 content = tf.matmul(x, w["now"])
@@ -381,19 +378,18 @@ class WaveNet(SequenceModel):
                 oldest, *newer = next(near)
                 next_near.append([*newer, x])
                 content = tf.matmul(tf.concat([oldest, x], axis=1), w["both"])
-            gated.append(gate(content + (next(for_gates) if is_made else w["bias"])))
+            gated.append(gate(content + for_gates.get(i, w["bias"])))
             if "residual" in w:
                 x += tf.matmul(gated[-1], w["residual"]) + w["residual_bias"]
         hidden = tf.concat(gated, axis=1)
         for i, (kernel, bias) in enumerate(ends):
             hidden = tf.matmul(tf.nn.relu(hidden) if i else hidden, kernel) + bias
-        return hidden, next_near, tf.concat(kept, axis=1) if kept else None
+        return hidden, next_near, kept
 
     def end_block(self, block, cache, column_cache, kept):
         far, _ = cache
-        new = tf.split(kept, len(far), axis=2) if far else []
         far = [
-            tf.ensure_shape(tf.concat([history[self.block :], x], axis=0), history.shape)
-            for history, x in zip(far, new, strict=True)
+            tf.ensure_shape(tf.concat([history[:, self.block :], x], axis=1), history.shape)
+            for history, x in zip(far, kept, strict=True)
         ]
         return far, column_cache

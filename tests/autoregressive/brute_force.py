@@ -49,10 +49,10 @@ def naive_sample(model, num, seed, labels=None, temperature=1.0):
         for column, channel in itertools.product(range(width), range(channels)):
             parameters = parameters_of(tf.constant(x))[:, row, column]
             if model.likelihood.channels is None:
-                of_channel = tf.split(row_noise[column], channels, axis=-1)[channel]
+                of_channel = tf.split(row_noise[:, column], channels, axis=-1)[channel]
                 value = model.likelihood.draw(parameters[:, channel], of_channel, temperature)
             else:
-                pixel = model.likelihood.draw(parameters, row_noise[column], temperature)
+                pixel = model.likelihood.draw(parameters, row_noise[:, column], temperature)
                 value = pixel[:, channel]
             x[:, row, column, channel] = value
     return x
@@ -61,7 +61,8 @@ def naive_sample(model, num, seed, labels=None, temperature=1.0):
 def naive_sequences(model, num, seed, condition=None, temperature=1.0):
     """Draws sequences by running the whole network once for every token."""
     noise = Noise(random.spread(seed, num))
-    condition = tf.nest.map_structure(tf.constant, condition)
+    if condition is not None:
+        condition = tf.nest.map_structure(tf.constant, condition)
     logits_of = tf.function(lambda x: model(x, condition), autograph=False)
     tokens = np.zeros((num, model.length), np.int32)
     for t in range(model.length):
