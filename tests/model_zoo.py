@@ -114,6 +114,15 @@ def binary(digits):
     return (digits > 7).astype(np.uint8)
 
 
+WAVENET = {
+    "length": 64,
+    "levels": 16,
+    "filters": 8,
+    "skip_filters": 8,
+    "num_blocks": 1,
+    "layers_per_block": 6,
+}
+
 ZOO = {
     "made": Entry(
         MADE,
@@ -196,14 +205,7 @@ ZOO = {
     ),
     "wavenet": Entry(
         WaveNet,
-        {
-            "length": 64,
-            "levels": 16,
-            "filters": 8,
-            "skip_filters": 8,
-            "num_blocks": 1,
-            "layers_per_block": 6,
-        },
+        WAVENET,
         prepare=sounds,
         levels=None,
         conditional=True,
@@ -212,16 +214,7 @@ ZOO = {
     ),
     "vocoder": Entry(
         WaveNet,
-        {
-            "length": 64,
-            "levels": 16,
-            "filters": 8,
-            "skip_filters": 8,
-            "num_blocks": 1,
-            "layers_per_block": 6,
-            "local_channels": 1,
-            "hop": 8,
-        },
+        WAVENET | {"local_channels": 1, "hop": 8},
         prepare=sounds,
         levels=None,
         conditional=True,
