@@ -93,17 +93,22 @@ def main() -> None:
     kwargs = {"image_shape": (28, 28, 1)} if arguments.data_file else {}
     kwargs["length"] = arguments.data_length
     name = arguments.data or f"npz:{arguments.data_file}"
-    train, description = data.load(name, "train", arguments.batch_size, first_epoch=0, **kwargs)
-    test, labels, _ = data.load_arrays(name, "test", **kwargs)
-    told = {"labels": labels} if arguments.conditional else {}
+    test, labels, description = data.load_arrays(name, "test", **kwargs)
+
+    def conditions(x, labels):
+        told = {"labels": labels} if arguments.conditional else {}
+        if arguments.mel_hop:
+            rate, hop = description.sample_rate, arguments.mel_hop
+            told["local"] = data.log_mel_spectrogram(x, rate, hop, MEL_CHANNELS)
+        return told
+
+    told = conditions(test, labels)
     if arguments.mel_hop:
-        mel = {"sample_rate": description.sample_rate, "hop": arguments.mel_hop}
-        mel["channels"] = MEL_CHANNELS
-        told["local"] = data.log_mel_spectrogram(test, **mel)
-        x, train_labels, _ = data.load_arrays(name, "train", **kwargs)
-        train_told = {"labels": train_labels, "local": data.log_mel_spectrogram(x, **mel)}
-        examples = tf.data.Dataset.from_tensor_slices((x, train_told))
+        x, train_labels, description = data.load_arrays(name, "train", **kwargs)
+        examples = tf.data.Dataset.from_tensor_slices((x, conditions(x, train_labels)))
         train = examples.shuffle(len(x), seed=0).batch(arguments.batch_size).repeat()
+    else:
+        train, description = data.load(name, "train", arguments.batch_size, first_epoch=0, **kwargs)
 
     keras.utils.set_random_seed(0)
     model_class, options, learning_rate = MODELS[arguments.model]

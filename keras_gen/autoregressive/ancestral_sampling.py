@@ -25,6 +25,10 @@ class Given(NamedTuple):
         """The values drawn, but where they are known."""
         return tf.where(self.mask, self.values, drawn)
 
+    def at(self, index: tf.Tensor) -> Given:
+        """What is known at a place of the first axis after the batch's."""
+        return Given(*(tf.gather(part, index, axis=1) for part in self))
+
 
 class Row(NamedTuple):
     """What `begin_row` gives.
@@ -105,7 +109,7 @@ def ancestral_sampling(
         step: (a column, column cache) -> its values.
         end_row: (what `begin_row` gave, the last column cache, the row's values
             `[num, columns, ...]`, what was kept of it, a nest of `[num, columns, k]`) -> row cache.
-        given: known values `[rows, columns, num, ...]`, which `step` must keep.
+        given: known values `[num, rows, columns, ...]`, which `step` must keep.
         kept: how many features of each column `step` keeps for the rows that follow: a nest of
             sizes.
         unroll: how many rows, and columns, one turn of a loop draws; it divides both. Layers that
@@ -119,7 +123,7 @@ def ancestral_sampling(
 
     def draw_row(row, row_cache, row_phase):
         begun = begin_row(row, row_cache, row_phase)
-        given_row = None if given is None else Given(*(tf.gather(part, row) for part in given))
+        given_row = None if given is None else given.at(row)
         # A step reads one array faster than several, and by a gather, which is one operation in
         # every runtime: a slice at a moving place is several.
         features = side_by_side(begun.features)
@@ -127,14 +131,11 @@ def ancestral_sampling(
         features, noise = (None if x is None else column_first(x) for x in (features, begun.noise))
 
         def draw_column(index, column_cache, column_phase):
-            known = None
-            if given is not None:
-                known = Given(*(tf.gather(part, index) for part in given_row))
             of_column = None if features is None else tf.gather(features, index)
             column = Column(
                 apart(of_column, sizes),
                 tf.gather(noise, index),
-                known,
+                None if given_row is None else given_row.at(index),
                 begun.shared,
                 (row_phase, column_phase),
             )
@@ -260,8 +261,6 @@ def raster_scan(
         remembered = tf.nest.map_structure(of_width, remembered, kept)
         return Above(of_width(pixels, channels), remembered), begun.row_cache
 
-    if given is not None:
-        given = Given(*(tf.transpose(part, [1, 2, 0, 3]) for part in given))
     nothing = Above(
         tf.zeros([num, width, channels], tf.uint8),
         tf.nest.map_structure(lambda size: tf.zeros([num, width, size]), kept),

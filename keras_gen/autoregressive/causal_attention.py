@@ -13,8 +13,6 @@ import tensorflow as tf
 
 # As good as minus infinity, and no NaN where all is masked.
 _MASKED = -1e9
-
-
 # How many positions attend at once: what follows them is never multiplied.
 _POSITIONS_AT_ONCE = 128
 
@@ -35,22 +33,15 @@ def attention(query, key, value, strict: bool = False) -> tf.Tensor:
     length = query.shape[1]
     query, key, value = (tf.transpose(x, [0, 2, 1, 3]) for x in (query, key, value))
     query /= math.sqrt(query.shape[-1])
-    if length is None:
-        mixed = _attention_from(0, query, key, value, strict)
-    else:
-        ends = [*range(_POSITIONS_AT_ONCE, length, _POSITIONS_AT_ONCE), length]
-        begins = [0, *ends[:-1]]
-        mixed = [
-            _attention_from(
-                begin, query[:, :, begin:end], key[:, :, :end], value[:, :, :end], strict
-            )
-            for begin, end in zip(begins, ends, strict=True)
-        ]
-        mixed = tf.concat(mixed, axis=2)
-    mixed = tf.transpose(mixed, [0, 2, 1, 3])
-    return tf.reshape(
-        mixed, [-1, tf.shape(mixed)[1] if length is None else length, heads * value_dim]
-    )
+    # All at once where nobody knows how many there will be.
+    ends = [*range(_POSITIONS_AT_ONCE, length or 0, _POSITIONS_AT_ONCE), length]
+    mixed = [
+        _attention_from(begin, query[:, :, begin:end], key[:, :, :end], value[:, :, :end], strict)
+        for begin, end in zip([0, *ends[:-1]], ends, strict=True)
+    ]
+    mixed = tf.transpose(tf.concat(mixed, axis=2), [0, 2, 1, 3])
+    length = tf.shape(mixed)[1] if length is None else length
+    return tf.reshape(mixed, [-1, length, heads * value_dim])
 
 
 def _attention_from(begin: int, query, key, value, strict: bool) -> tf.Tensor:

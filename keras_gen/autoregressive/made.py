@@ -16,12 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks, random
-from keras_gen.autoregressive.ancestral_sampling import (
-    Given,
-    Row,
-    Step,
-    ancestral_sampling,
-)
+from keras_gen.autoregressive.ancestral_sampling import Given, Row, Step, ancestral_sampling
 from keras_gen.autoregressive.pixel_model import PixelModel
 from keras_gen.likelihoods import Likelihood, likelihood_of
 from keras_gen.random import Noise
@@ -231,10 +226,10 @@ class MADE(PixelModel):
             return Step(value, (t, next_sums))
 
         if given is not None:
-            shape = [height, width * channels, -1]
+            shape = [num, height, width * channels]
             given = Given(
                 *(
-                    tf.reshape(tf.transpose(_columns(tf.reshape(part, [num, -1]), orders)), shape)
+                    tf.reshape(_columns(tf.reshape(part, [num, -1]), orders), shape)
                     for part in given
                 )
             )

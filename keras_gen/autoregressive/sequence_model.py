@@ -9,12 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.autoregressive.ancestral_sampling import (
-    Given,
-    Row,
-    Step,
-    ancestral_sampling,
-)
+from keras_gen.autoregressive.ancestral_sampling import Given, Row, Step, ancestral_sampling
 from keras_gen.autoregressive.autoregressive_model import AutoregressiveModel
 from keras_gen.autoregressive.tokenizers import Characters, Tokenizer
 from keras_gen.likelihoods.categorical import choose, log_prob_of_choice
@@ -138,9 +133,8 @@ class SequenceModel(AutoregressiveModel):
             values = self.tokenizer.encode(given.values)
             mask = tf.reshape(given.mask, tf.shape(values))
             length = values.shape[1] or tf.shape(values)[1]
+            given = Given(*(in_blocks(part, block) for part in (values, mask)))
         num_blocks = (length + block - 1) // block
-        if given is not None:
-            given = Given(*(_in_blocks(part, num_blocks, block) for part in (values, mask)))
 
         def begin_row(row, cache, _):
             token, cache = cache
@@ -275,11 +269,13 @@ class SequenceModel(AutoregressiveModel):
         return signatures
 
 
-def _in_blocks(x: tf.Tensor, num_blocks: Any, block: int) -> tf.Tensor:
-    """From `[n, time]` to `[blocks, block, n]`, filled up with zeros."""
-    missing = num_blocks * block - tf.shape(x)[1]
-    padded = tf.transpose(tf.pad(x, [[0, 0], [0, missing]]))
-    return tf.reshape(padded, [num_blocks, block, -1])
+def in_blocks(x: tf.Tensor, block: int) -> tf.Tensor:
+    """From `[n, time, ...]` to `[n, blocks, block, ...]`, filled up with zeros."""
+    features, time = x.shape[2:], tf.shape(x)[1]
+    # Without a remainder of what is negative, which ONNX takes otherwise.
+    missing = (time + block - 1) // block * block - time
+    padded = tf.pad(x, [[0, 0], [0, missing], *([0, 0] for _ in features)])
+    return tf.reshape(padded, [tf.shape(x)[0], -1, block, *features])
 
 
 def _kth_largest(logits: tf.Tensor, k: tf.Tensor) -> tf.Tensor:

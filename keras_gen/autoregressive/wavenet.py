@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras_gen import checks
 from keras_gen.autoregressive.gated_layer import gate
 from keras_gen.autoregressive.masked_dense import pointwise
-from keras_gen.autoregressive.sequence_model import SequenceModel
+from keras_gen.autoregressive.sequence_model import SequenceModel, in_blocks
 from keras_gen.autoregressive.tokenizers import MuLaw
 from keras_gen.signature import Input
 
@@ -262,15 +262,10 @@ class WaveNet(SequenceModel):
             return conditions
         if local is None:
             raise ValueError(f"local is missing: local_channels is {self.local_channels}.")
-        local = np.asarray(local, np.float32)
         time = self.length if x is None else x.shape[1]
         shape = (num, self.num_frames(time), self.local_channels)
-        if local.shape not in (shape, shape[1:]):
-            raise ValueError(
-                f"local must have shape {list(shape)} or {list(shape[1:])}, a frame for each "
-                f"{self.hop} samples, received {list(local.shape)}."
-            )
-        return [*conditions, np.broadcast_to(local, shape)]
+        why = f", a frame for each {self.hop} samples"
+        return [*conditions, checks.for_each("local", np.asarray(local, np.float32), shape, why)]
 
     def unpack(self, data):
         if not self.local_channels:
@@ -326,7 +321,7 @@ class WaveNet(SequenceModel):
             for dense in (self.skip, self.hidden, self.head)
         ]
         if local is not None:
-            local = self.in_blocks(tf.cast(local, tf.float32))
+            local = in_blocks(tf.cast(local, tf.float32), self.block)
         # What each layer saw last: of far ones as one array, to be read a block at a time; of near
         # ones as so many parts, which pass from step to step without a copy.
         far = [
@@ -341,18 +336,11 @@ class WaveNet(SequenceModel):
         ]
         return (tf.convert_to_tensor(self.embedding), layers, ends, local), (far, near)
 
-    def in_blocks(self, local: tf.Tensor) -> tf.Tensor:
-        """From `[n, time, channels]` to `[blocks, n, block, channels]`, filled up with zeros."""
-        missing = -tf.shape(local)[1] % self.block
-        padded = tf.pad(local, [[0, 0], [0, missing], [0, 0]])
-        shape = [tf.shape(local)[0], -1, self.block, self.local_channels]
-        return tf.transpose(tf.reshape(padded, shape), [1, 0, 2, 3])
-
     def begin_block(self, block, cache, weights):
         far, near = cache
         _, layers, _, local = weights
         histories = iter(far)
-        local = None if local is None else tf.gather(local, block)
+        local = None if local is None else tf.gather(local, block, axis=1)
         # What gates take in that is known by now: not this sample, nor a near one before it.
         for_gates = {}
         for i, (w, is_far) in enumerate(zip(layers, self._far, strict=True)):

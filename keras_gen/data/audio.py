@@ -160,10 +160,10 @@ def log_mel_spectrogram(
     for name, value in (("sample_rate", sample_rate), ("hop", hop), ("channels", channels)):
         checks.positive(name, value)
     window = 4 * hop
-    frames = -(-sounds.shape[1] // hop)
-    after = (frames - 1) * hop + window // 2 - sounds.shape[1]
-    padded = np.pad(np.asarray(sounds, np.float32), [(0, 0), (window // 2, max(after, 0))])
-    spectrum = tf.abs(tf.signal.stft(padded, window, hop))[:, :frames]
+    # The last frame stands within the sound, and its window ends a hop or more after that.
+    after = hop + -sounds.shape[1] % hop
+    padded = np.pad(np.asarray(sounds, np.float32), [(0, 0), (window // 2, after)])
+    spectrum = tf.abs(tf.signal.stft(padded, window, hop))
     bands = tf.signal.linear_to_mel_weight_matrix(
         channels, spectrum.shape[-1], sample_rate, 20.0, sample_rate / 2
     )
