@@ -6,6 +6,7 @@ python benchmarks/export.py --side 64
 from __future__ import annotations
 
 import argparse
+import functools
 import tempfile
 
 import numpy as np
@@ -29,11 +30,11 @@ def main() -> None:
     artefact = runtime.load(folder)
     rows = []
     for batch in arguments.batches:
-        latents = model.prior(batch, seed=0)
+        latents = model.draw_latents(batch, seed=0)
         keras_seconds, ort_seconds = seconds_in_turn(
             [
-                lambda latents=latents: model.generator.predict_on_batch(latents),
-                lambda latents=latents: artefact.decode(latents=latents),
+                functools.partial(model.generator.predict_on_batch, latents),
+                functools.partial(artefact.decode, latents=latents),
             ],
             arguments.rounds,
         )
@@ -42,12 +43,12 @@ def main() -> None:
         )
         rows.append(
             [
-                batch,
+                str(batch),
                 f"{1e3 * keras_seconds:.2f}",
                 f"{1e3 * ort_seconds:.2f}",
                 f"{keras_seconds / ort_seconds:.2f}",
                 f"{(difference == 0).sum()}/{difference.size}",
-                difference.max(),
+                str(difference.max()),
             ]
         )
     print_table(

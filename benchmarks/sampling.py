@@ -12,6 +12,7 @@ is not. The samplers draw from the same noise, and what they draw is compared.
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,8 @@ import onnx
 import tensorflow as tf
 
 import keras_gen
+from keras_gen.autoregressive.autoregressive_model import AutoregressiveModel
+from keras_gen.autoregressive.sequence_model import SequenceModel
 from keras_gen.likelihoods import DiscretizedLogisticMixture
 from keras_gen_export import manifest, runtime
 from keras_gen_export.onnx import convert
@@ -39,13 +42,13 @@ MODELS: dict[str, Callable[[int], Any]] = {
     "gated_pixel_cnn": lambda side: keras_gen.GatedPixelCNN(
         (side, side, 1), 16, filters=32, num_blocks=5
     ),
-    "row_lstm": lambda side: keras_gen.PixelRNN((side, side, 1), 16, "row", filters=32),
+    "row_lstm": lambda side: keras_gen.PixelRNN((side, side, 1), 16, recurrence="row", filters=32),
     "diagonal_bilstm": lambda side: keras_gen.PixelRNN((side, side, 1), 16, filters=32),
     "pixel_cnn_plus_plus": lambda side: keras_gen.PixelCNNPlusPlus(
         (side, side, 3), likelihood=mixture(3)
     ),
     "pixel_snail": lambda side: keras_gen.PixelSNAIL((side, side, 1), 2),
-    "transformer": lambda side: keras_gen.Transformer(keras_gen.Pixels((side, side, 1), 2)),
+    "transformer": lambda side: keras_gen.Transformer(keras_gen.Images((side, side, 1), 2)),
     "char_rnn": lambda _: keras_gen.CharRNN("".join(map(chr, range(32, 97))), length=500),
     "wavenet": lambda _: keras_gen.WaveNet(length=8000),
 }
@@ -53,7 +56,7 @@ MODELS: dict[str, Callable[[int], Any]] = {
 SIDES = {"pixel_cnn_plus_plus": 32}
 
 
-def perturbed(model):
+def perturbed(model: AutoregressiveModel) -> AutoregressiveModel:
     """The model with random weights, large enough that what it draws varies."""
     rng = np.random.default_rng(0)
     for weight in model.trainable_weights:
@@ -61,22 +64,22 @@ def perturbed(model):
     return model
 
 
-def draws_of(model) -> int:
+def draws_of(model: AutoregressiveModel) -> int:
     """How many draws a sample takes, each of which a naive loop runs the network for."""
-    if hasattr(model, "length"):
+    if isinstance(model, SequenceModel):
         return model.length
-    whole_pixels = model.likelihood.channels is not None
-    return model.num_dimensions // (model.image_shape[-1] if whole_pixels else 1)
+    sizes = [size or 1 for size in model.data_input().shape[1:]]
+    whole_pixels = model.likelihood.event_shape == (sizes[-1],)
+    return math.prod(sizes[:-1] if whole_pixels else sizes)
 
 
-def network(model, batch: int) -> Callable[[], Any]:
+def network(model: AutoregressiveModel, batch: int) -> Callable[[], Any]:
     """One run of the whole network, as the naive loop takes for each draw."""
-    shape = [size or 0 for size in model.data_input().shape]
-    shape[0] = batch
-    if len(shape) == 2:
-        shape[1] = min(model.length, getattr(model, "receptive_field", model.length))
-    lowest = model.data_input().minimum
-    x = tf.cast(tf.fill(shape, lowest), model.data_input().dtype)
+    data = model.data_input()
+    sizes = list(data.shape[1:])
+    if sizes == [None]:
+        sizes = [min(model.length, getattr(model, "receptive_field", model.length))]
+    x = tf.cast(tf.fill([batch, *sizes], data.minimum), data.dtype)
     run = tf.function(lambda x: model(x), autograph=False)
     return lambda: run(x).numpy()
 
@@ -115,7 +118,7 @@ def main() -> None:
     )
 
 
-def write_sampler(model, folder: str) -> None:
+def write_sampler(model: AutoregressiveModel, folder: str) -> None:
     """Writes the sampler alone, without the comparison that export makes."""
     signatures = {"sample": model.signatures()["sample"]}
     Path(folder).mkdir()
@@ -129,14 +132,23 @@ def write_sampler(model, folder: str) -> None:
     manifest.write(Path(folder), record)
 
 
-def measured(name, model, batch, graph, xla, artefact, arguments) -> list[list[str]]:
+def measured(
+    name: str,
+    model: AutoregressiveModel,
+    batch: int,
+    graph: Callable,
+    xla: Callable,
+    artefact: runtime.Artefact,
+    arguments: argparse.Namespace,
+) -> list[list[str]]:
     """The rows of one model at one batch size."""
     seeds = runtime.spread(0, batch)
-    inputs = (tf.constant(seeds), tf.ones([batch]))
+    arrays = model.signatures()["sample"].check({"seeds": seeds})  # settings by default
+    inputs = [tf.convert_to_tensor(array) for array in arrays.values()]
     samplers = {"TF graph": lambda: graph(*inputs)["samples"].numpy()}
     if not arguments.no_xla:
         samplers["TF XLA"] = lambda: xla(*inputs)["samples"].numpy()
-    samplers["ONNX Runtime"] = lambda: artefact.sample(seeds=seeds, temperature=1.0)["samples"]
+    samplers["ONNX Runtime"] = lambda: artefact.run("sample", seeds=seeds)["samples"]
     taken = seconds_in_turn([network(model, batch), *samplers.values()], arguments.rounds)
     draws = draws_of(model)
     naive = taken[0] * draws
@@ -148,7 +160,7 @@ def measured(name, model, batch, graph, xla, artefact, arguments) -> list[list[s
             [
                 name,
                 shape,
-                batch,
+                str(batch),
                 f"{naive:.2f}",
                 label,
                 f"{seconds:.4f}",

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen import DCGAN, VAE, GatedPixelCNN, PixelCNN, PixelCNNPlusPlus, PixelSNAIL
+from keras_gen import DCGAN, VAE, GatedPixelCNN, Model, PixelCNN, PixelCNNPlusPlus, PixelSNAIL
+from keras_gen.adversarial import AdversarialModel
 from keras_gen.likelihoods import DiscretizedLogisticMixture
 from table import print_table
 
@@ -24,7 +27,7 @@ from table import print_table
 # PixelCNNPlusPlus: 1 block at each of 2 resolutions, 32 filters, 5 logistics of 256 levels.
 # PixelSNAIL: 4 blocks of 2 residual convolutions, 32 filters, keys of 4, values of 16.
 # PixelCNN: 7x7 first layer, 6 residual blocks of 128-64-128 channels, head of 32.
-MODELS = {
+MODELS: dict[str, Callable[[], Model]] = {
     "gated_pixel_cnn": lambda: GatedPixelCNN(
         (28, 28, 1), levels=2, filters=48, num_blocks=6, head_filters=32
     ),
@@ -41,7 +44,7 @@ MODELS = {
 BATCH = 64
 
 
-def ceiling_step():
+def ceiling_step() -> tuple[Callable[[], Any], int]:
     """A convolution's forward and backward pass, and its floating-point operations."""
     x = tf.random.normal([64, 28, 28, 64])
     kernel = tf.random.normal([3, 3, 64, 64])
@@ -57,10 +60,10 @@ def ceiling_step():
     return step, 3 * 2 * 64 * 28 * 28 * 9 * 64 * 64
 
 
-def flops_of_objective(model, images) -> int:
+def flops_of_objective(model: Model, images: np.ndarray) -> int:
     """The floating-point operations of the objective's forward pass, as TensorFlow counts them."""
     function = tf.function(
-        lambda x: model.objective(x, None, False)["loss"], autograph=False
+        lambda x: model.objective(x, {}, False)["loss"], autograph=False
     ).get_concrete_function(tf.constant(images))
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     options["output"] = "none"
@@ -108,7 +111,8 @@ def main() -> None:
             # A step costs about three forward passes: one, and two for the gradients.
             flops = 3 * flops_of_objective(model, images) / BATCH
             # The objective of a GAN is a part of its step only: no share is stated.
-            share = "" if name == "dcgan" else f"{speed * flops / ceiling:.0%}"
+            part = isinstance(model, AdversarialModel)
+            share = "" if part else f"{speed * flops / ceiling:.0%}"
             rows.append(
                 [
                     name,

@@ -1,47 +1,65 @@
 """keras_gen: deep generative models that train with `fit`, are measured, and ship whole."""
 
-from keras_gen import data, likelihoods, metrics, random
-from keras_gen.adversarial import DCGAN, GAN, minimax, non_saturating
+from keras_gen import data, formats, likelihoods, metrics, random
+from keras_gen.adversarial import (
+    DCGAN,
+    GAN,
+    AdversarialModel,
+    Minimax,
+    NonSaturating,
+    Wasserstein,
+)
 from keras_gen.autoencoders import VAE
 from keras_gen.autoregressive import (
     MADE,
-    Characters,
     CharRNN,
     GatedPixelCNN,
-    MuLaw,
     PixelCNN,
     PixelCNNPlusPlus,
     PixelRNN,
-    Pixels,
     PixelSNAIL,
-    Tokens,
     Transformer,
     WaveNet,
 )
+from keras_gen.explicit_model import ExplicitModel
+from keras_gen.formats import Codes, Images, Points, Sound, Text, Tokens
 from keras_gen.generative_model import GenerativeModel
+from keras_gen.latent_model import LatentModel
+from keras_gen.model import Model
+from keras_gen.translator import Translator
 
 __all__ = [
     "DCGAN",
     "GAN",
     "MADE",
     "VAE",
+    "AdversarialModel",
     "CharRNN",
-    "Characters",
+    "Codes",
+    "ExplicitModel",
     "GatedPixelCNN",
     "GenerativeModel",
-    "MuLaw",
+    "Images",
+    "LatentModel",
+    "Minimax",
+    "Model",
+    "NonSaturating",
     "PixelCNN",
     "PixelCNNPlusPlus",
     "PixelRNN",
     "PixelSNAIL",
-    "Pixels",
+    "Points",
+    "Sound",
+    "Text",
     "Tokens",
     "Transformer",
+    "Translator",
+    "VAE",
     "WaveNet",
+    "Wasserstein",
     "data",
+    "formats",
     "likelihoods",
     "metrics",
-    "minimax",
-    "non_saturating",
     "random",
 ]

@@ -36,15 +36,17 @@ def positive(name: str, value: Any) -> int:
     return value
 
 
-def image_shape(value: Any) -> tuple[int, int, int]:
-    """(height, width, channels), all positive."""
+def image_shape(value: Any, free_sides: bool = False) -> tuple[Any, Any, int]:
+    """(height, width, channels), all positive; the sides may be `None` where they may be free."""
     try:
-        height, width, channels = (positive("image_shape", size) for size in value)
+        height, width, channels = value
+        if not free_sides or (height, width) != (None, None):
+            height, width = positive("image_shape", height), positive("image_shape", width)
+        return height, width, positive("image_shape", channels)
     except (TypeError, ValueError):
         raise ValueError(
             f"image_shape must be (height, width, channels), all at least 1, received {value!r}."
         ) from None
-    return height, width, channels
 
 
 def shaped(name: str, value: Any, shape: Sequence[int | None]) -> Any:

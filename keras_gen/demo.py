@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gen import data, metrics, pictures, runs
+from keras_gen import data, metrics, runs
 from keras_gen.autoregressive import GatedPixelCNN
 
 _NUM_SAMPLES = 100
@@ -22,9 +22,7 @@ import numpy as np
 from keras_gen_export import runtime
 folder, expected, seed = sys.argv[1:]
 expected = np.load(expected)
-artefact = runtime.load(folder)
-seeds = runtime.spread(int(seed), len(expected))
-samples = artefact.sample(seeds=seeds, temperature=1.0)["samples"]
+samples = runtime.load(folder).sample(len(expected), seed=int(seed))
 equal = int((samples == expected).sum())
 print(f"ONNX Runtime, without TensorFlow: {equal} of {expected.size} pixels equal Keras's")
 sys.exit(equal != expected.size)
@@ -58,7 +56,7 @@ def run_demo(output: Path, epochs: int, seed: int) -> None:
 
     train, _, description = data.load_arrays("digits", "train")
     test, _, _ = data.load_arrays("digits", "test")
-    bits = model.evaluate(test, batch_size=len(test), return_dict=True, verbose=0)["bits_per_dim"]
+    bits, _ = model.measure(test)["bits_per_dim"]
     levels = description.levels
     print(f"\nBits per dimension of {len(test)} held-out digits (8x8, {levels} levels):")
     print(f"  uniform             {metrics.uniform_bits_per_dim(levels):.4f}")
@@ -66,15 +64,15 @@ def run_demo(output: Path, epochs: int, seed: int) -> None:
     print(f"  GatedPixelCNN       {bits:.4f}")
 
     samples = model.sample(_NUM_SAMPLES, seed=seed)
-    print(f"\nSamples: {pictures.save_grid(samples, output / 'samples.png', levels)}")
-    print(f"Real:    {pictures.save_grid(test[:_NUM_SAMPLES], output / 'real.png', levels)}\n")
+    print(f"\nSamples: {model.format.write(samples, output / 'samples.png')}")
+    print(f"Real:    {model.format.write(test[:_NUM_SAMPLES], output / 'real.png')}\n")
 
     for format in ("tf_saved_model", "onnx"):
         model.export(output / format, format=format)
     expected = output / "samples.npy"
     np.save(expected, samples)
     command = [sys.executable, "-c", _WITHOUT_TENSORFLOW]
-    sys.stdout.flush()  # so that the other process speaks last
+    sys.stdout.flush()  # so that the other process prints last
     arguments = [str(output / "onnx"), str(expected), str(seed)]
     if subprocess.run([*command, *arguments], check=False).returncode:
         raise RuntimeError("ONNX Runtime drew other pixels than Keras.")

@@ -3,38 +3,45 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from keras_gen.generative_model import GenerativeModel
+from keras_gen.model import Conditions
 from keras_gen.signature import NUMBER, Signature
 
 
 class ExplicitModel(GenerativeModel):
-    """A model whose likelihood is exact: it supplies `log_likelihood` and `draw`.
+    """A model whose likelihood is exact: it supplies `_log_prob` and `draw`.
 
     `fit` minimises the negative log-likelihood; `evaluate` reports it as `nll`, in nats an example,
     and as `bits_per_dim`, per stored value: a pixel's channel, a character, a sound's sample.
+    `model(x)` and `predict` give `log_prob`.
     """
 
-    terms = ("loss", "nll", "bits_per_dim")
+    terms: ClassVar[dict[str, str]] = {
+        "loss": "nats",
+        "nll": "nats",
+        "bits_per_dim": "bits per dimension",
+    }
 
-    def log_likelihood(
-        self, x: tf.Tensor, labels: tf.Tensor | None, training: bool = False
-    ) -> tf.Tensor:
-        """The exact log-probability of each example, in nats: the graph function of `log_prob`."""
-        raise NotImplementedError(f"{type(self).__name__} must supply log_likelihood().")
+    def _log_prob(self, x: tf.Tensor, conditions: Conditions, training: bool = False) -> tf.Tensor:
+        """The exact log-probability of each example, in nats: float32 `[n]`."""
+        raise NotImplementedError(f"{type(self).__name__} must supply _log_prob().")
 
-    def objective(self, x, labels, training):
-        return self.terms_of(self.log_likelihood(x, labels, training), tf.size(x[0]))
+    def objective(self, x, conditions, training):
+        return self.terms_of(self._log_prob(x, conditions, training), x)
 
-    def terms_of(self, log_likelihood: tf.Tensor, dimensions: tf.Tensor | int) -> dict:
-        """The terms of an objective, from nats an example and how many values an example has."""
-        nll = -log_likelihood
-        bits = nll / (tf.cast(dimensions, nll.dtype) * math.log(2.0))
-        return {"loss": nll, "nll": nll, "bits_per_dim": bits}
+    def terms_of(self, log_prob: tf.Tensor, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The terms of an objective, from each example's log-probability in nats."""
+        nll = -log_prob
+        dimensions = tf.cast(self.format.num_dimensions(x), nll.dtype)
+        return {"loss": nll, "nll": nll, "bits_per_dim": nll / (dimensions * math.log(2.0))}
+
+    def forward(self, x, conditions):
+        return self._log_prob(x, conditions)
 
     def log_prob(self, x: Any, labels: Any = None, **conditions: Any) -> np.ndarray:
         """The exact log-probability of each example.
@@ -42,7 +49,7 @@ class ExplicitModel(GenerativeModel):
         Args:
             x: stored data `[n, ...]`, as the model takes it.
             labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
-            **conditions: what a model takes beside labels, such as `local` of a WaveNet.
+            **conditions: what an example comes with beside labels.
 
         Returns:
             float32 `[n]`, in nats.
@@ -53,15 +60,14 @@ class ExplicitModel(GenerativeModel):
         Example:
             >>> model.log_prob(images).mean()
         """
-        x = self.check_data(x)
-        return self.run("log_prob", x, *self.check_conditions(len(x), labels, x, **conditions))
+        inputs = {self.format.name: self.check_data(x), "labels": labels, **conditions}
+        return self.run("log_prob", **inputs)["log_prob"]
 
-    def signatures(self):
+    def _signatures(self):
         def log_prob(**inputs):
-            x = inputs.pop(self.data_name)
-            return {"log_prob": self.log_likelihood(x, self.condition(**inputs))}
+            return {"log_prob": self._log_prob(inputs.pop(self.format.name), inputs)}
 
-        inputs = {self.data_name: self.data_input()} | self.condition_inputs()
-        return super().signatures() | {
+        inputs = {self.format.name: self.data_input()} | self.condition_inputs()
+        return super()._signatures() | {
             "log_prob": Signature(log_prob, inputs, {"log_prob": NUMBER})
         }

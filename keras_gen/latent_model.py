@@ -1,123 +1,247 @@
-"""What models of images with a latent vector share: decoding it, and walking between two."""
+"""What models with latents share: decoding them, walking between them, finding them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from keras_gen import checks, random
-from keras_gen.image_model import ImageModel
+from keras_gen.model import Conditions, Model
 from keras_gen.random import Noise
-from keras_gen.signature import DECISION, Input, Output, Signature
+from keras_gen.signature import DECISION, NUMBER, Input, Output, Signature
+
+tfd = tfp.distributions
+
+# The only latents of a model that has one vector of them.
+_ONE = "latents"
 
 
-class LatentImageModel(ImageModel):
-    """A model of images whose samples are decoded from a latent vector with prior N(0, I).
+class LatentModel(Model):
+    """A model of data that is decoded from latents: it supplies `_decode`.
+
+    Latents are a nest, described by `latent_inputs()`: one tensor named "latents", or a dict of
+    tensors by name (a pyramid, codes of two levels). A model with an encoder sets `has_encoder` and
+    supplies `_encode`.
 
     Args:
-        image_shape: (height, width, channels).
-        latent_dim: length of the latent vector.
-        **kwargs: of `ImageModel`.
+        latent_dim: length of the latent vector, in a model that has just one.
+        **kwargs: of `Model`.
 
     Attributes:
-        decode_output: how far runtimes may differ in a decoded image.
+        has_encoder: whether there is one.
+        decode_output: how far runtimes may differ in what is decoded.
     """
 
+    has_encoder: bool = False
     decode_output: Output = DECISION
 
-    def __init__(self, image_shape: Sequence[int], *, latent_dim: int, **kwargs: Any):
-        super().__init__(image_shape, **kwargs)
+    def __init__(self, *, latent_dim: int, **kwargs: Any):
+        super().__init__(**kwargs)
         self.latent_dim = checks.positive("latent_dim", latent_dim)
 
-    def images_of(self, latents: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        """The graph function of `decode`."""
-        raise NotImplementedError(f"{type(self).__name__} must supply images_of().")
+    # ---- what a model supplies -------------------------------------------------------------------
 
-    def prior(self, num_latents: int, seed: int | None = None) -> np.ndarray:
-        """Draws latent vectors: float32 `[num_latents, latent_dim]`.
+    def latent_inputs(self) -> dict[str, Input]:
+        """The latents of a batch, by name."""
+        return {_ONE: Input((None, self.latent_dim), "float32")}
+
+    def prior(self) -> tfd.Distribution:
+        """p(z): a standard normal of `[latent_dim]`."""
+        return tfd.Independent(tfd.Normal(tf.zeros([self.latent_dim]), 1.0), 1)
+
+    def _draw_latents(self, noise: Noise) -> Any:
+        """Latents of the prior, as a deterministic function of noise."""
+        return noise.normal((self.latent_dim,))
+
+    def _decode(self, latents: Any, conditions: Conditions) -> tf.Tensor:
+        """The graph function of `decode`."""
+        raise NotImplementedError(f"{type(self).__name__} must supply _decode().")
+
+    def _encode(self, x: tf.Tensor, conditions: Conditions) -> Any:
+        """The graph function of `encode`."""
+        raise NotImplementedError(f"{type(self).__name__} has no encoder.")
+
+    # ---- what a user calls -----------------------------------------------------------------------
+
+    def draw_latents(self, num_latents: int, seed: int | None = None) -> Any:
+        """Draws latents of the prior.
 
         Args:
             num_latents: how many, at least 1.
-            seed: `sample(n, seed=s)` starts from `prior(n, seed=s)`.
-        """
-        seeds = random.spread(self.check_seed(seed), checks.positive("num_latents", num_latents))
-        return Noise(seeds).normal((self.latent_dim,)).numpy()
-
-    def decode(self, latents: Any, labels: Any = None) -> np.ndarray:
-        """Decodes latent vectors into images.
-
-        Args:
-            latents: float `[n, latent_dim]`.
-            labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
+            seed: `sample(n, seed=s)` starts from `draw_latents(n, seed=s)`; a new one is drawn
+                where `None`.
 
         Returns:
-            uint8 `[n, height, width, channels]`.
+            float32 `[num_latents, latent_dim]`, or a dict of arrays where latents have names.
+
+        Raises:
+            ValueError: an argument is out of range.
+
+        Example:
+            >>> model.decode(model.draw_latents(16, seed=0))
+        """
+        seeds = random.seeds_for(seed, checks.positive("num_latents", num_latents))
+        return tf.nest.map_structure(lambda z: z.numpy(), self._draw_latents(Noise(seeds)))
+
+    def decode(self, latents: Any, labels: Any = None, **conditions: Any) -> np.ndarray:
+        """Decodes latents.
+
+        Args:
+            latents: float `[n, latent_dim]`, or a dict of arrays where latents have names.
+            labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
+            **conditions: what an example comes with beside labels.
+
+        Returns:
+            Stored data `[n, ...]`.
 
         Raises:
             ValueError: an argument is of another shape or kind, or out of range.
 
         Example:
-            >>> images = model.decode(model.prior(16, seed=0))
+            >>> images = model.decode(model.draw_latents(16, seed=0))
         """
-        latents = checks.shaped("latents", np.asarray(latents, np.float32), (None, self.latent_dim))
-        return self.run("decode", latents, self.check_labels(labels, len(latents)))
+        latents = self._check_latents("latents", latents)
+        return self.run("decode", **latents, labels=labels, **conditions)[self.format.name]
 
     def interpolate(
-        self, start: Any, end: Any, num_steps: int = 8, labels: Any = None
+        self,
+        start: Any,
+        end: Any,
+        num_steps: int = 8,
+        labels: Any = None,
+        **conditions: Any,
     ) -> np.ndarray:
-        """Decodes a walk between latent vectors, along the great circle (White 2016).
+        """Decodes a walk between latents, along the great circle (White 2016).
 
         Args:
-            start: float `[n, latent_dim]`.
+            start: float `[n, latent_dim]`, or a dict of arrays where latents have names.
             end: likewise.
-            num_steps: images of each walk, both ends included; at least 2.
+            num_steps: examples of each walk, both ends included; at least 2.
             labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
+            **conditions: what an example comes with beside labels.
 
         Returns:
-            uint8 `[n, num_steps, height, width, channels]`.
+            Stored data `[n, num_steps, ...]`.
 
         Raises:
             ValueError: an argument is of another shape or kind, or out of range.
 
         Example:
-            >>> ends = model.prior(2, seed=0)
+            >>> ends = model.draw_latents(2, seed=0)
             >>> model.interpolate(ends[:1], ends[1:]).shape
             (1, 8, 28, 28, 1)
 
         White 2016, "Sampling Generative Networks", arXiv 1609.04468.
         """
         start, end = (
-            checks.shaped(name, np.asarray(value, np.float32), (None, self.latent_dim))
-            for name, value in (("start", start), ("end", end))
+            self._check_latents(name, value) for name, value in (("start", start), ("end", end))
         )
-        checks.shaped("end", end, start.shape)
-        checks.in_range("num_steps", num_steps, 2, 10_000)
-        labels = self.check_labels(labels, len(start))
-        walks = great_circle(start, end, np.linspace(0.0, 1.0, num_steps))
-        images = self.decode(
-            walks.reshape(-1, self.latent_dim),
-            None if labels is None else np.repeat(labels, num_steps),
-        )
-        return images.reshape(len(start), num_steps, *self.image_shape)
-
-    def signatures(self):
-        def decode(latents, labels=None):
-            return {"images": self.images_of(latents, labels)}
-
-        inputs = {"latents": Input((None, self.latent_dim), "float32")} | self.condition_inputs()
-        return super().signatures() | {
-            "decode": Signature(decode, inputs, {"images": self.decode_output})
+        num = len(next(iter(start.values())))
+        for name in start:
+            checks.shaped("end", end[name], start[name].shape)
+        shares = np.linspace(0.0, 1.0, checks.in_range("num_steps", num_steps, 2, 10_000))
+        walks = {name: great_circle(start[name], end[name], shares) for name in start}
+        walks = {name: walk.reshape(-1, *walk.shape[2:]) for name, walk in walks.items()}
+        told = {"labels": labels, **conditions}
+        told = {
+            # What is told of each walk, for each of its steps.
+            name: value if np.ndim(value) == 0 else np.repeat(value, num_steps, axis=0)
+            for name, value in told.items()
         }
+        decoded = self.run("decode", **walks, **told)[self.format.name]
+        return decoded.reshape(num, num_steps, *decoded.shape[1:])
+
+    def encode(self, x: Any, labels: Any = None, **conditions: Any) -> Any:
+        """The latents of each example; of a model with a posterior, its mean.
+
+        Args:
+            x: stored data `[n, ...]`.
+            labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
+            **conditions: what an example comes with beside labels.
+
+        Returns:
+            float32 `[n, latent_dim]`, or a dict of arrays where latents have names.
+
+        Raises:
+            ValueError: the model has no encoder, or an argument is of another shape or kind, or out
+                of range.
+
+        Example:
+            >>> latents = model.encode(images)
+        """
+        latents = self._run_on("encode", x, labels, conditions)
+        return latents[_ONE] if _ONE in latents else latents
+
+    def reconstruct(self, x: Any, labels: Any = None, **conditions: Any) -> np.ndarray:
+        """Decodes the latents of each example; arguments and errors are those of `encode`.
+
+        Returns:
+            Stored data, of the shape of `x`.
+        """
+        return self._run_on("reconstruct", x, labels, conditions)["reconstructions"]
+
+    def _run_on(self, name: str, x: Any, labels: Any, conditions: dict[str, Any]) -> dict:
+        if not self.has_encoder:
+            raise ValueError(f"{type(self).__name__} has no encoder: {name} needs one.")
+        inputs = {self.format.name: self.check_data(x), "labels": labels, **conditions}
+        return self.run(name, **inputs)
+
+    def _check_latents(self, name: str, latents: Any) -> dict[str, np.ndarray]:
+        """Latents by name, each with its batch axis."""
+        inputs = self.latent_inputs()
+        named = latents if isinstance(latents, dict) else {_ONE: latents}
+        if named.keys() != inputs.keys():
+            raise ValueError(
+                f"{name} must be {' and '.join(inputs)}, received {' and '.join(named)}."
+            )
+        arrays = {key: inputs[key].check(name, value) for key, value in named.items()}
+        for key, value in arrays.items():
+            checks.shaped(name, value, inputs[key].shape)
+        return arrays
+
+    def _nest(self, inputs: dict[str, Any]) -> tuple[Any, Conditions]:
+        """Parts a signature's inputs into the nest of latents and conditions."""
+        latents = {name: inputs.pop(name) for name in self.latent_inputs()}
+        return (latents[_ONE] if [*latents] == [_ONE] else latents), inputs
+
+    def _signatures(self):
+        name = self.format.name
+
+        def decode(**inputs):
+            return {name: self._decode(*self._nest(inputs))}
+
+        def encode(**inputs):
+            latents = self._encode(inputs.pop(name), inputs)
+            return latents if isinstance(latents, dict) else {_ONE: latents}
+
+        def reconstruct(**inputs):
+            latents = self._encode(inputs.pop(name), inputs)
+            return {"reconstructions": self._decode(latents, inputs)}
+
+        conditions = self.condition_inputs()
+        latents = self.latent_inputs()
+        signatures = {
+            **super()._signatures(),
+            "decode": Signature(decode, latents | conditions, {name: self.decode_output}),
+        }
+        if self.has_encoder:
+            data = {name: self.data_input()} | conditions
+            signatures["encode"] = Signature(encode, data, dict.fromkeys(latents, NUMBER))
+            signatures["reconstruct"] = Signature(
+                reconstruct, data, {"reconstructions": self.decode_output}
+            )
+        return signatures
 
 
 def great_circle(start: np.ndarray, end: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Points between pairs of vectors, at even angles: `[n, len(shares), latent_dim]`.
+    """Points between pairs of arrays, at even angles: `[n, len(shares), ...]`.
 
     Gaussian vectors lie near a sphere; a straight line between two would leave it.
     """
+    shape, (start, end) = start.shape[1:], (x.reshape(len(x), -1) for x in (start, end))
     norms = np.linalg.norm(start, axis=-1) * np.linalg.norm(end, axis=-1)
     cosine = np.sum(start * end, axis=-1, dtype=np.float64) / np.maximum(norms, 1e-12)
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))[:, None]
@@ -128,4 +252,4 @@ def great_circle(start: np.ndarray, end: np.ndarray, shares: np.ndarray) -> np.n
     from_start = np.where(straight, 1.0 - shares, np.sin((1.0 - shares) * angle) / sine)
     from_end = np.where(straight, shares, np.sin(shares * angle) / sine)
     points = from_start[..., None] * start[:, None] + from_end[..., None] * end[:, None]
-    return points.astype(np.float32)
+    return points.astype(np.float32).reshape(len(start), len(shares), *shape)

@@ -6,11 +6,13 @@ written in plain integer operations: they give the same bits eagerly, in a graph
 ONNX Runtime, and no random operation is left in an exported graph.
 
 The key is a sample's own 64-bit seed and the counter counts through its noise, so that sample *i*
-depends on seed *i* alone, never on the batch that it came in.
+depends on seed *i* alone, never on the batch that it came in. What must never overlap is kept apart
+by words of the counter: what the noise is for, which part of a model asks, and the turn of its loop.
 """
 
 from __future__ import annotations
 
+import enum
 import functools
 import math
 from collections.abc import Sequence
@@ -19,18 +21,33 @@ from statistics import NormalDist
 import numpy as np
 import tensorflow as tf
 
+from keras_gen import checks
+
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _KEY_INCREMENTS = (0x9E3779B9, 0xBB67AE85)
 _ROUNDS = 10
 
-# The fourth counter word tells apart what must never overlap: the noise of a sample, by stream,
-# and the making of new seeds.
+# The fourth counter word is a draw's stream, or says that new seeds are made.
 _SEED_STREAM = 0xFFFFFFFF
 
 # Seeds made here stay below 2**53, so that they survive JSON and JavaScript unharmed.
 _SEED_BITS = 53
 
 _TABLE_SIZE = 1 << 16
+
+# Purposes take the low bits of the third counter word, the parts of a purpose the others.
+_PURPOSE_BITS = 8
+
+
+class Purpose(enum.IntEnum):
+    """What noise is for: equal seeds give other numbers for another purpose."""
+
+    SAMPLE = 0
+    COMPLETE = 1
+    BOUND = 2
+    TRAIN = 3
+    EVALUATE = 4
+    DROPOUT = 5
 
 
 def _multiply_high_low(a: tf.Tensor, b: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -83,7 +100,12 @@ def _words(seeds: tf.Tensor) -> list[tf.Tensor]:
     return [_low_word(bits), _low_word(tf.bitwise.right_shift(bits, tf.constant(32, tf.uint64)))]
 
 
-def spread(seed: int | tf.Tensor, num: int | tf.Tensor, stream: int | tf.Tensor = 0, start=0):
+def spread(
+    seed: int | tf.Tensor,
+    num: int | tf.Tensor,
+    stream: int | tf.Tensor = 0,
+    start: int | tf.Tensor = 0,
+) -> tf.Tensor:
     """Spreads one seed into as many per-sample seeds as are asked for.
 
     Args:
@@ -106,6 +128,28 @@ def spread(seed: int | tf.Tensor, num: int | tf.Tensor, stream: int | tf.Tensor 
     b0, b1, _, _ = philox4x32(key, [index, low, high, tf.constant(_SEED_STREAM, tf.uint32)])
     high_bits = tf.bitwise.right_shift(b1, tf.constant(64 - _SEED_BITS, tf.uint32))
     return tf.cast(high_bits, tf.int64) * tf.constant(2**32, tf.int64) + tf.cast(b0, tf.int64)
+
+
+def new_seed() -> int:
+    """A seed that nobody chose: of NumPy's generator, which `keras.utils.set_random_seed` sets."""
+    return int(np.random.randint(2**31))
+
+
+def seeds_for(seed: int | None, num: int) -> np.ndarray:
+    """The seeds of `num` examples, from one that a user gave.
+
+    Args:
+        seed: any 64-bit integer; `None` draws one.
+        num: how many.
+
+    Returns:
+        int64 `[num]`.
+
+    Raises:
+        ValueError: `seed` is no such integer.
+    """
+    seed = new_seed() if seed is None else checks.in_range("seed", seed, -(2**63), 2**63 - 1)
+    return spread(seed, num).numpy()
 
 
 def seeds_of(x: tf.Tensor) -> tf.Tensor:
@@ -146,6 +190,9 @@ class Noise:
 
     Args:
         seeds: int64 tensor `[n]`, any values.
+        purpose: what the noise is for.
+        part: which of several that share a purpose, such as the players of a game; in
+            `[0, 2**24)`.
 
     Example:
         >>> noise = Noise(tf.constant([1, 2], tf.int64))
@@ -153,8 +200,16 @@ class Noise:
         TensorShape([2, 28, 28])
     """
 
-    def __init__(self, seeds: tf.Tensor):
+    def __init__(self, seeds: tf.Tensor, purpose: Purpose = Purpose.SAMPLE, part: int = 0):
         self.seeds = tf.convert_to_tensor(seeds, tf.int64)
+        if not 0 <= part < 1 << (32 - _PURPOSE_BITS):
+            raise ValueError(f"part must be in [0, 2**24), received {part}.")
+        self.purpose = purpose
+        self._use = int(purpose) | part << _PURPOSE_BITS
+
+    def of_part(self, part: int) -> Noise:
+        """Other noise of the same seeds and purpose: of another part of a model."""
+        return Noise(self.seeds, self.purpose, part)
 
     def bits(self, shape: Sequence[int], stream: int = 0, step: int | tf.Tensor = 0) -> tf.Tensor:
         """Uniform bits: uint32 `[n, *shape]`.
@@ -171,7 +226,7 @@ class Noise:
         key = [word[:, None] for word in _words(self.seeds)]
         index = tf.constant(np.arange(blocks, dtype=np.uint32)[None])
         step = tf.cast(step, tf.uint32)
-        counter = [index, step, tf.constant(0, tf.uint32), tf.constant(stream, tf.uint32)]
+        counter = [index, step, tf.constant(self._use, tf.uint32), tf.constant(stream, tf.uint32)]
         words = tf.stack(philox4x32(key, counter), axis=-1)
         return tf.reshape(tf.reshape(words, [-1, blocks * 4])[:, :size], [-1, *shape])
 

@@ -12,18 +12,24 @@ import importlib.metadata
 import inspect
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from keras_gen import data
-from keras_gen.autoregressive import Characters, MuLaw, Pixels
 from keras_gen.callbacks import EpochCheckpoint, SampleGrid, latest_checkpoint
-from keras_gen.generative_model import GenerativeModel
+from keras_gen.model import Model
 
 CONFIG, HISTORY, LOGS, MODEL = "config.json", "history.csv", "logs", "model.keras"
+
+# What the data or the run says, though constructors take it by keyword.
+_SAID_ELSEWHERE = ("codes", "num_classes", "seed")
+# What can be written on a command line.
+_PLAIN_TYPES = {"bool", "dict", "float", "int", "list", "None", "Sequence", "str", "tuple"}
 
 
 @dataclasses.dataclass
@@ -34,9 +40,9 @@ class Configuration:
         model: the name of the model's class, as the command has it.
         data: arguments of `keras_gen.data.load`, `name` and `batch_size` among them.
         options: arguments of the model's constructor, beyond what the data says.
-        conditional: whether the model is told the data's labels.
+        conditional: whether the model learns the data's labels too.
         epochs: how many.
-        optimizer: arguments of Adam, beyond those that the model brings, for each player.
+        optimizer: arguments of Adam, beyond those that the model recommends.
         schedule: "constant" or "cosine", of the learning rate.
         jit_compile: whether XLA compiles the step.
         steps_per_execution: steps that one call of the compiled function takes.
@@ -55,9 +61,7 @@ class Configuration:
     seed: int = 0
 
 
-def start(
-    folder: Any, configuration: Configuration, model_class: type[GenerativeModel]
-) -> GenerativeModel:
+def start(folder: Any, configuration: Configuration, model_class: type[Model]) -> Model:
     """Trains a model in a new run folder.
 
     Args:
@@ -93,7 +97,7 @@ def start(
     return _fit(folder, configuration, model, train, validation, description, first_epoch=0)
 
 
-def resume(folder: Any, model_classes: dict[str, type[GenerativeModel]]) -> GenerativeModel:
+def resume(folder: Any, model_classes: dict[str, type[Model]]) -> Model:
     """Goes on with an interrupted run, as if nothing had happened.
 
     Args:
@@ -117,25 +121,38 @@ def resume(folder: Any, model_classes: dict[str, type[GenerativeModel]]) -> Gene
     train, description = _load(configuration, first_epoch)
     validation, _ = _load(configuration, split="validation")
     if path is None:
+        if configuration.model not in model_classes:
+            raise ValueError(f"{CONFIG} must name a model, received {configuration.model!r}.")
         model = _build(configuration, model_classes[configuration.model], description)
     else:
-        model = keras.models.load_model(path)
+        model = load_model(path)
     _trim_history(folder / HISTORY, first_epoch)
     return _fit(folder, configuration, model, train, validation, description, first_epoch)
 
 
 def read_configuration(folder: Path) -> Configuration:
-    """Reads a run's configuration."""
+    """Reads a run's configuration.
+
+    Raises:
+        ValueError: there is none, or it is not as a run writes it.
+    """
     path = folder / CONFIG
     if not path.is_file():
         raise ValueError(f"run must be a folder with {CONFIG}, received {folder}.")
-    record = json.loads(path.read_text(encoding="utf-8"))
-    record.pop("versions")
-    return Configuration(**record)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        names = {field.name for field in dataclasses.fields(Configuration)}
+        return Configuration(**{name: record[name] for name in names})
+    except (KeyError, TypeError, ValueError, OSError) as error:
+        raise ValueError(f"{path} must be as a run writes it: {error!r}.") from error
 
 
-def load_model(path: Any) -> GenerativeModel:
-    """Loads the model of a run, finished or not, or of a `.keras` file."""
+def load_model(path: Any) -> Model:
+    """Loads the model of a run, finished or not, or of a `.keras` file.
+
+    Raises:
+        ValueError: there is no such file, or it is damaged, or not a model of keras_gen.
+    """
     path = Path(path)
     if path.is_dir():
         checkpoint = latest_checkpoint(path)
@@ -145,13 +162,19 @@ def load_model(path: Any) -> GenerativeModel:
             path = checkpoint[0]
     if not path.is_file():
         raise ValueError(f"run must be a run folder or a .keras file, received {path}.")
-    model = keras.models.load_model(path)
-    if not isinstance(model, GenerativeModel):
+    try:
+        model = keras.models.load_model(path)
+    except Exception as error:  # Keras raises what its parsers do
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        raise ValueError(f"{path} must be a file that Keras can load: {reason}") from error
+    if not isinstance(model, Model):
         raise ValueError(f"{path} must hold a model of keras_gen, it holds {type(model).__name__}.")
     return model
 
 
-def _load(configuration: Configuration, first_epoch: int | None = None, split: str = "train"):
+def _load(
+    configuration: Configuration, first_epoch: int | None = None, split: str = "train"
+) -> tuple[tf.data.Dataset, data.Description]:
     return data.load(
         split=split, seed=configuration.seed, first_epoch=first_epoch, **configuration.data
     )
@@ -159,22 +182,20 @@ def _load(configuration: Configuration, first_epoch: int | None = None, split: s
 
 def _build(
     configuration: Configuration,
-    model_class: type[GenerativeModel],
+    model_class: type[Model],
     description: data.Description,
-) -> GenerativeModel:
+) -> Model:
     if configuration.conditional and description.num_classes is None:
         raise ValueError(f"conditional must be off: {description.name} has no labels.")
-    options = data_options(model_class, description) | {"seed": configuration.seed}
+    options = model_class.options_for(description.format, description.length)
+    options["seed"] = configuration.seed
     if configuration.conditional:
         options["num_classes"] = description.num_classes
-    # What the data and the configuration say is not for `set` to change.
-    parameters = inspect.signature(model_class).parameters
-    allowed = parameters.keys() - options.keys() - {"num_classes", "kwargs"}
-    unknown = configuration.options.keys() - allowed - {"dtype"}
+    allowed = [name for name in plain_options(model_class) if name not in options]
+    unknown = configuration.options.keys() - {*allowed, "dtype"}
     if unknown:
-        names = [name for name in parameters if name in allowed]
         raise ValueError(
-            f"set must name options of {configuration.model}, which are {', '.join(names)}, "
+            f"set must name options of {configuration.model}, which are {', '.join(allowed)}, "
             f"received {', '.join(sorted(unknown))}."
         )
     try:
@@ -188,52 +209,51 @@ def _build(
             f"steps_per_execution must divide the {steps_per_epoch} steps of an epoch, received "
             f"{configuration.steps_per_execution}."
         )
-    steps = configuration.epochs * steps_per_epoch
-
-    def optimizer() -> keras.optimizers.Optimizer:
-        arguments = model_class.default_optimizer | configuration.optimizer
-        rate = arguments.pop("learning_rate")
-        if configuration.schedule == "cosine":
-            rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-        return keras.optimizers.Adam(rate, **arguments)
-
-    # A GAN takes two of them: one a player.
-    optimizers = [optimizer() for _ in range(model_class.num_optimizers)]
+    arguments = model_class.default_optimizer | configuration.optimizer
+    if configuration.schedule == "cosine":
+        steps = configuration.epochs * steps_per_epoch
+        arguments["learning_rate"] = keras.optimizers.schedules.CosineDecay(
+            arguments["learning_rate"], steps
+        )
     model.compile(
-        *optimizers,
+        keras.optimizers.Adam(**arguments),
         jit_compile=configuration.jit_compile,
         steps_per_execution=configuration.steps_per_execution,
     )
     return model
 
 
-def data_options(model_class: type[GenerativeModel], description: data.Description) -> dict:
-    """What the data says to a model's constructor.
+def plain_options(model_class: type[Model]) -> dict[str, Any]:
+    """The options of a model that can be written on a command line, with their defaults.
 
-    Raises:
-        ValueError: the model is of another kind of data.
+    Those are the keyword arguments of its constructor, and of those that it passes others on to,
+    that take numbers, words or tuples of them; but not what the data or the run says.
+
+    Args:
+        model_class: the model.
+
+    Returns:
+        Defaults by name.
+
+    Example:
+        >>> plain_options(DCGAN)["latent_dim"]
+        100
     """
-    parameters = inspect.signature(model_class).parameters
-    images = {"image_shape": description.image_shape, "levels": description.levels}
-    if "tokenizer" in parameters:
-        tokenizers = {
-            "images": lambda: Pixels(**images),
-            "text": lambda: Characters(description.vocabulary),
-            "audio": lambda: MuLaw(),
-        }
-        return {"tokenizer": tokenizers[description.kind](), "length": description.length}
-    of_kind = {
-        "images": images,
-        "text": {"vocabulary": description.vocabulary, "length": description.length},
-        "audio": {"sample_rate": description.sample_rate, "length": description.length},
+    parameters: dict[str, inspect.Parameter] = {}
+    for parent in inspect.getmro(model_class):
+        if constructor := vars(parent).get("__init__"):
+            own = inspect.signature(constructor).parameters
+            parameters |= {name: own[name] for name in own if name not in parameters}
+            if parent is Model or "kwargs" not in own:
+                break
+    return {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY  # data arguments are not
+        and parameter.default is not parameter.empty
+        and name not in _SAID_ELSEWHERE
+        and set(re.findall(r"\w+", str(parameter.annotation))) <= _PLAIN_TYPES
     }
-    options = of_kind[description.kind]
-    if not options.keys() <= parameters.keys():
-        raise ValueError(
-            f"data must be of the kind that {model_class.__name__} models, received "
-            f"{description.kind}."
-        )
-    return options
 
 
 def _steps_per_epoch(configuration: Configuration, description: data.Description) -> int:
@@ -243,19 +263,18 @@ def _steps_per_epoch(configuration: Configuration, description: data.Description
 def _fit(
     folder: Path,
     configuration: Configuration,
-    model: GenerativeModel,
-    train: Any,
-    validation: Any,
+    model: Model,
+    train: tf.data.Dataset,
+    validation: tf.data.Dataset,
     description: data.Description,
     first_epoch: int,
-) -> GenerativeModel:
+) -> Model:
     callbacks = [
         keras.callbacks.CSVLogger(str(folder / HISTORY), append=first_epoch > 0),
         keras.callbacks.TensorBoard(str(folder / LOGS), write_graph=False),
         EpochCheckpoint(folder),
+        SampleGrid(folder / LOGS / "samples"),
     ]
-    if description.kind == "images" and description.image_shape[-1] in (1, 3):  # can be shown
-        callbacks.append(SampleGrid(folder / LOGS / "samples"))
     model.fit(
         train,
         epochs=configuration.epochs,
@@ -290,6 +309,6 @@ def _trim_history(path: Path, epochs: int) -> None:
 
 def _versions() -> dict[str, str]:
     packages = ("tensorflow", "keras", "tensorflow_probability", "numpy")
-    # Asked of the modules: a distribution may go by another name, such as tensorflow-cpu.
+    # The modules know: a distribution may have another name, such as tensorflow-cpu.
     versions = {name: importlib.import_module(name).__version__ for name in packages}
     return {"keras-gen": importlib.metadata.version("keras-gen")} | versions

@@ -1,24 +1,32 @@
-"""What a model offers to other runtimes: functions of tensors, with their inputs described."""
+"""What a model takes and offers: inputs and outputs, described once, and pure functions of them."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from keras_gen_export import inputs as checking
 
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """One input of a signature.
+    """One input of a signature: a condition that an example comes with, or a setting of its draw.
+
+    The same description checks what Python is given, goes into graphs and manifests, and checks
+    what an artefact is given where it runs.
 
     Args:
-        shape: of the tensor; `None` is first the batch, and then the time.
+        shape: of the tensor; `None` is a free size, the first one the batch.
         dtype: its name, as NumPy says it.
         minimum: the least value allowed, or `None`.
         maximum: the greatest value allowed, or `None`.
-        values: all values allowed, where they are few and not a range; or `None`.
+        values: all values allowed, in ascending order, where they are not a range; or `None`.
+        multiple_of: what must divide free sizes other than the batch; or `None`.
+        longest: the greatest size of free axes other than the batch; or `None`.
+        default: what is taken where nothing is given; `None` demands a value.
     """
 
     shape: tuple[int | None, ...]
@@ -26,6 +34,56 @@ class Input:
     minimum: float | None = None
     maximum: float | None = None
     values: tuple[int, ...] | None = None
+    multiple_of: int | None = None
+    longest: int | None = None
+    default: float | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """The description in plain types, as a manifest has it."""
+        return {name: value for name, value in vars(self).items() if value is not None} | {
+            "shape": list(self.shape)
+        }
+
+    def check(self, name: str, value: Any) -> np.ndarray:
+        """Gives a value as an array, or says in a ValueError what is wrong with it."""
+        return checking.check(name, value, self.describe())
+
+    def check_in_graph(self, name: str, value: tf.Tensor) -> tf.Tensor:
+        """Gives a tensor of this dtype; its values are checked where and when the graph runs.
+
+        Raises:
+            ValueError: it is of another kind or shape.
+        """
+        value = tf.convert_to_tensor(value)
+        received, wanted = value.dtype, tf.as_dtype(self.dtype)
+        if received.is_floating != wanted.is_floating:
+            raise ValueError(
+                f"{name} must be {checking.allowed(self.describe())}, received dtype "
+                f"{received.name}."
+            )
+        if value.shape.rank is not None:
+            checking.check_shape(name, tuple(value.shape), self.describe())
+        if not (self.minimum is None and self.maximum is None and self.values is None):
+            wide = value if wanted.is_floating else tf.cast(value, tf.int64)
+            message = f"{name} must be {checking.allowed(self.describe())}, received values from"
+            received_values = [message, tf.reduce_min(wide), "to", tf.reduce_max(wide)]
+            fits = tf.debugging.Assert(tf.reduce_all(self._allows(wide)), received_values)
+            with tf.control_dependencies([fits]):
+                value = tf.identity(value)
+        return tf.cast(value, wanted)
+
+    def _allows(self, value: tf.Tensor) -> tf.Tensor:
+        if self.values is not None:
+            table = np.zeros(self.values[-1] + 2, bool)  # its last entry is never allowed
+            table[list(self.values)] = True
+            inside = (value >= 0) & (value < len(table))
+            return tf.gather(table, tf.where(inside, value, len(table) - 1))
+        fits = tf.ones_like(value, tf.bool)
+        if self.minimum is not None:
+            fits &= value >= tf.cast(self.minimum, value.dtype)
+        if self.maximum is not None:
+            fits &= value <= tf.cast(self.maximum, value.dtype)
+        return fits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,25 +117,45 @@ class Signature:
 
     Args:
         function: takes the inputs by name and returns a dict of tensors.
-        inputs: by name, in the order of the function's arguments.
+        inputs: by name, in the order in which a graph takes them.
         outputs: by name.
     """
 
     function: Callable[..., dict[str, Any]]
     inputs: dict[str, Input]
     outputs: dict[str, Output]
+    _graphs: dict[int | None, Callable] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    def graph(self) -> Callable[..., dict[str, tf.Tensor]]:
-        """The function as one TensorFlow graph for any batch, with its inputs in their order."""
-        return tf.function(self.positional, input_signature=self.tensor_specs(), autograph=False)
+    def check(self, given: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Gives all inputs as arrays, defaults filled in, or says in a ValueError what is wrong."""
+        described = {name: value.describe() for name, value in self.inputs.items()}
+        return checking.check_inputs(described, given)
+
+    def graph(self, batch_size: int | None = None) -> Callable[..., dict[str, tf.Tensor]]:
+        """The function as one TensorFlow graph, with its inputs in their order; traced once.
+
+        Args:
+            batch_size: that the graph is for; `None` is any.
+        """
+        if batch_size not in self._graphs:
+            specs = self.tensor_specs(batch_size)
+            graph = tf.function(self.positional, input_signature=specs, autograph=False)
+            self._graphs[batch_size] = graph
+        return self._graphs[batch_size]
 
     def positional(self, *inputs: Any) -> dict[str, Any]:
         """Calls the function with its inputs in their order."""
         return self.function(**dict(zip(self.inputs, inputs, strict=True)))
 
-    def tensor_specs(self) -> list[tf.TensorSpec]:
+    def tensor_specs(self, batch_size: int | None = None) -> list[tf.TensorSpec]:
         """The inputs as TensorFlow describes them."""
         return [
-            tf.TensorSpec(value.shape, value.dtype, name=name)
+            tf.TensorSpec(
+                [batch_size, *value.shape[1:]] if value.shape[:1] == (None,) else value.shape,
+                value.dtype,
+                name=name,
+            )
             for name, value in self.inputs.items()
         ]

@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_gen import (
     DCGAN,
@@ -17,13 +19,113 @@ from keras_gen import (
     PixelCNN,
     PixelCNNPlusPlus,
     PixelRNN,
-    Pixels,
     PixelSNAIL,
     Transformer,
     WaveNet,
     data,
     metrics,
 )
+from keras_gen.formats import Images
+from keras_gen.model import Model
+from keras_gen.stages import StagedModel
+from toys.double_exposure import DoubleExposure
+from toys.growing import Growing
+from toys.plane import Plane
+from toys.standardized import Standardized
+from toys.two_levels import TwoLevels
+from toys.wgan_gp import WGANGP
+
+Batch = tuple[np.ndarray, Any]
+
+
+# ---- data: the digits, made into what a model learns ---------------------------------------------
+
+
+def digits(num: int) -> Batch:
+    """Pictures of 17 levels, and their labels."""
+    x, labels, _ = data.load_arrays("digits", "train")
+    return x[:num], labels[:num]
+
+
+def digits_alone(num: int) -> Batch:
+    return digits(num)[0], None
+
+
+def binary_digits(num: int) -> Batch:
+    return (digits(num)[0] > 7).astype(np.uint8), None
+
+
+def small_colours(num: int) -> Batch:
+    """4x4 crops in four levels, of three channels that depend on each other, and labels."""
+    x, labels = digits(num)
+    red = x[:, 2:6, 2:6] // 5
+    return np.concatenate([red, 3 - red, red // 2], axis=-1), labels
+
+
+def small_digits(num: int) -> Batch:
+    """4x4 crops in four levels."""
+    return digits(num)[0][:, 2:6, 2:6] // 5, None
+
+
+def sounds(num: int) -> Batch:
+    """The first half of the digits' rows, as if they were sound, and labels."""
+    x, labels = digits(num)
+    return (x.reshape(num, -1)[:, :32] / 8.0 - 1.0).astype(np.float32), labels
+
+
+def sounds_with_means(num: int) -> Batch:
+    """Likewise, and the mean of each row: frames of eight samples."""
+    x, labels = sounds(num)
+    return x, {"labels": labels, "local": x.reshape(num, -1, 8).mean(axis=2, keepdims=True)}
+
+
+def texts(num: int) -> Batch:
+    """Windows of Python's own help."""
+    return data.load_arrays("text", length=24)[0][:num], None
+
+
+def points(num: int) -> Batch:
+    """Brightness and height of digits, and labels."""
+    x, labels = digits(num)
+    rows = x.mean(axis=(2, 3))
+    height = rows @ np.arange(8) / rows.sum(axis=1)
+    return np.stack([x.mean(axis=(1, 2, 3)) - 4.0, height], axis=1).astype(np.float32), labels
+
+
+def points_alone(num: int) -> Batch:
+    return points(num)[0], None
+
+
+def pairs(num: int) -> Batch:
+    """A digit and the next one."""
+    x, _ = digits(num + 1)
+    return x[:num], {"source": x[1:]}
+
+
+VOCABULARY = data.load_arrays("text", length=24)[2].vocabulary
+
+
+# ---- models --------------------------------------------------------------------------------------
+
+
+def parts_of(model: Model, x: np.ndarray, y: Any, batch_size: int = 16) -> list[tuple]:
+    """What learns, each with batches of its data: the model, or the parts of a staged one."""
+    dataset = tf.data.Dataset.from_tensor_slices(x if y is None else (x, y)).batch(batch_size)
+    if not isinstance(model, StagedModel):
+        return [(model, dataset)]
+    return [(stage.part, model.stage_data(stage.name, dataset)) for stage in model.stages()]
+
+
+def loss(model: Model, x: np.ndarray, y: Any) -> float:
+    return sum(
+        part.evaluate(dataset, verbose=0, return_dict=True)["loss"]
+        for part, dataset in parts_of(model, x, y, batch_size=64)
+    )
+
+
+def pixel_frechet_distance(model: Model, x: np.ndarray, y: Any) -> float:
+    samples = model.sample(len(x), labels=y, seed=0)
+    return metrics.sample_statistics(samples, x, model.levels)["pixel_frechet_distance"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,160 +134,76 @@ class Entry:
 
     Args:
         model: the class.
-        options: of its constructor, beyond what the data says.
-        prepare: from the digits (uint8 [n, 8, 8, 1], 17 levels) to the model's data.
-        levels: of those images; `None` where the options say all that there is to say of the data.
-        conditional: whether the model is told the labels.
-        epochs: that are enough to learn something of 256 digits.
-        score: of a model on data and labels; less is better.
-        local: from the data to what the model is told of each part; `None` is nothing.
+        options: of its constructor.
+        data: examples, and labels or a dict of conditions.
+        epochs: that are enough to learn something of 256 examples.
+        score: of a model on examples and conditions; less is better.
+        thorough: whether the dear combinations are tried on it in every run: on one model a family.
     """
 
-    model: type
+    model: type[Model]
     options: dict[str, Any]
-    prepare: Callable[[np.ndarray], np.ndarray]
-    levels: int | None
-    conditional: bool
-    epochs: int
-    score: Callable[[Any, np.ndarray, Any], float]
-    local: Callable[[np.ndarray], np.ndarray] | None = None
+    data: Callable[[int], Batch]
+    epochs: int = 4
+    score: Callable[[Any, np.ndarray, Any], float] = loss
+    thorough: bool = False
 
-    def build(self, **options: Any) -> Any:
+    def build(self, **options: Any) -> Model:
         """An untrained model."""
-        x, _ = self.data(2)
-        of_data = {} if self.levels is None else {"image_shape": x.shape[1:], "levels": self.levels}
-        if self.conditional:
-            of_data["num_classes"] = 10
-        return self.model(seed=1, **(of_data | self.options | options))
-
-    def data(self, num: int) -> tuple[np.ndarray, Any]:
-        """Examples, and labels (or a dict of all conditions) where the model wants them."""
-        digits, labels, _ = data.load_arrays("digits", "train")
-        x, labels = self.prepare(digits[:num]), labels[:num] if self.conditional else None
-        return x, labels if self.local is None else {"labels": labels, "local": self.local(x)}
+        keras.utils.set_random_seed(0)
+        return self.model(**({"seed": 1} | self.options | options))
 
 
-def conditions_of(model, num: int) -> dict[str, np.ndarray]:
-    """What `sample` must be told of so many samples."""
-    told = {}
-    if model.num_classes is not None:
-        told["labels"] = np.arange(num, dtype=np.int32) % model.num_classes
-    if "local" in model.signatures()["sample"].inputs:
-        frames = model.signatures()["sample"].inputs["local"].shape[1:]
-        told["local"] = np.random.default_rng(0).standard_normal((num, *frames), np.float32)
-    return told
-
-
-def loss(model, images, labels) -> float:
-    return model.evaluate(images, labels, verbose=0, return_dict=True)["loss"]
-
-
-def pixel_frechet_distance(model, images, labels) -> float:
-    samples = model.sample(len(images), labels=labels, seed=0)
-    return metrics.sample_statistics(samples, images, model.levels)["pixel_frechet_distance"]
-
-
-def small_colours(digits):
-    """5x4 crops in four levels, of three channels that depend on each other."""
-    red = digits[:, 1:6, 2:6] // 5
-    return np.concatenate([red, 3 - red, red // 2], axis=-1)
-
-
-def sounds(digits):
-    """The digits, row after row, as if they were sound."""
-    return (digits.reshape(len(digits), -1) / 8.0 - 1.0).astype(np.float32)
-
-
-def row_means(x):
-    """Of each row of the digits: frames of eight samples."""
-    return x.reshape(len(x), 8, 8).mean(axis=2, keepdims=True)
-
-
-def texts(digits):
-    """As many windows of Python's own help."""
-    return data.load_arrays("text", length=24)[0][: len(digits)]
-
-
-VOCABULARY = data.load_arrays("text", length=24)[2].vocabulary
-
-
-def binary(digits):
-    """The digits in black and white."""
-    return (digits > 7).astype(np.uint8)
-
-
+COLOURS = {"image_shape": (4, 4, 3), "levels": 4, "num_classes": 10}
 WAVENET = {
-    "length": 64,
+    "length": 32,
     "levels": 16,
     "filters": 8,
     "skip_filters": 8,
     "num_blocks": 1,
     "layers_per_block": 6,
+    "num_classes": 10,
 }
+DIGITS = {"image_shape": (8, 8, 1), "levels": 17}
 
 ZOO = {
     "made": Entry(
-        MADE,
-        {"hidden_units": (24,), "ordering": "random", "num_masks": 2},
-        prepare=small_colours,
-        levels=4,
-        conditional=True,
-        epochs=4,
-        score=loss,
+        MADE, COLOURS | {"hidden_units": (24,), "ordering": "random", "num_masks": 2}, small_colours
     ),
     "pixel_cnn": Entry(
-        PixelCNN,
-        {"filters": 12, "num_blocks": 1, "first_kernel_size": 5},
-        prepare=small_colours,
-        levels=4,
-        conditional=True,
-        epochs=4,
-        score=loss,
+        PixelCNN, COLOURS | {"filters": 12, "num_blocks": 1, "first_kernel_size": 5}, small_colours
     ),
     "gated_pixel_cnn": Entry(
         GatedPixelCNN,
-        {"filters": 6, "num_blocks": 1, "first_kernel_size": 5},
-        prepare=small_colours,
-        levels=4,
-        conditional=True,
-        epochs=4,
-        score=loss,
+        COLOURS | {"filters": 6, "num_blocks": 1, "first_kernel_size": 5},
+        small_colours,
+        thorough=True,
     ),
     "pixel_cnn_plus_plus": Entry(
-        PixelCNNPlusPlus,
-        {"filters": 5, "num_scales": 2},
-        prepare=lambda digits: small_colours(digits)[:, :4],
-        levels=4,
-        conditional=True,
-        epochs=4,
-        score=loss,
+        PixelCNNPlusPlus, COLOURS | {"filters": 5, "num_scales": 2}, small_colours
     ),
     "row_lstm": Entry(
         PixelRNN,
-        {"recurrence": "row", "filters": 12, "num_blocks": 1, "first_kernel_size": 3},
-        prepare=small_colours,
-        levels=4,
-        conditional=True,
-        epochs=4,
-        score=loss,
+        COLOURS | {"recurrence": "row", "filters": 12, "num_blocks": 1, "first_kernel_size": 3},
+        small_colours,
     ),
     "diagonal_bilstm": Entry(
         PixelRNN,
-        {"recurrence": "diagonal", "filters": 8, "num_blocks": 2, "first_kernel_size": 3},
-        prepare=lambda digits: binary(digits[:, 1:6, 2:6]),
-        levels=2,
-        conditional=False,
-        epochs=6,
-        score=loss,
+        {
+            "image_shape": (4, 4, 1),
+            "levels": 4,
+            "recurrence": "diagonal",
+            "filters": 8,
+            "num_blocks": 1,
+            "first_kernel_size": 3,
+        },
+        small_digits,
     ),
     "pixel_snail": Entry(
         PixelSNAIL,
-        {"filters": 6, "num_blocks": 1, "num_residuals": 1, "key_dim": 2, "value_dim": 4},
-        prepare=small_colours,
-        levels=4,
-        conditional=True,
-        epochs=4,
-        score=loss,
+        COLOURS
+        | {"filters": 6, "num_blocks": 1, "num_residuals": 1, "key_dim": 2, "value_dim": 4},
+        small_colours,
     ),
     "char_rnn": Entry(
         CharRNN,
@@ -197,56 +215,47 @@ ZOO = {
             "embedding_dim": 8,
             "truncation": 12,
         },
-        prepare=texts,
-        levels=None,
-        conditional=False,
-        epochs=4,
-        score=loss,
+        texts,
     ),
-    "wavenet": Entry(
-        WaveNet,
-        WAVENET,
-        prepare=sounds,
-        levels=None,
-        conditional=True,
-        epochs=4,
-        score=loss,
-    ),
-    "vocoder": Entry(
-        WaveNet,
-        WAVENET | {"local_channels": 1, "hop": 8},
-        prepare=sounds,
-        levels=None,
-        conditional=True,
-        epochs=4,
-        score=loss,
-        local=row_means,
-    ),
+    "wavenet": Entry(WaveNet, WAVENET, sounds),
+    "vocoder": Entry(WaveNet, WAVENET | {"local_channels": 1, "hop": 8}, sounds_with_means),
     "transformer": Entry(
         Transformer,
-        {"tokenizer": Pixels((5, 4, 3), levels=4), "model_dim": 8, "num_heads": 2, "num_blocks": 1},
-        prepare=small_colours,
-        levels=None,
-        conditional=True,
-        epochs=4,
-        score=loss,
+        {
+            "format": Images((4, 4, 3), levels=4),
+            "model_dim": 8,
+            "num_heads": 2,
+            "num_blocks": 1,
+            "num_classes": 10,
+        },
+        small_colours,
     ),
     "vae": Entry(
         VAE,
-        {"latent_dim": 3, "filters": (4, 8), "hidden_units": 16},
-        prepare=binary,
-        levels=2,
-        conditional=False,
-        epochs=4,
-        score=loss,
+        {"image_shape": (8, 8, 1), "levels": 2, "latent_dim": 3}
+        | {"filters": (4, 8), "hidden_units": 16},
+        binary_digits,
+        thorough=True,
     ),
     "dcgan": Entry(
         DCGAN,
-        {"latent_dim": 8, "filters": 8},
-        prepare=lambda digits: digits,
-        levels=17,
-        conditional=True,
+        DIGITS | {"latent_dim": 8, "filters": 8, "num_classes": 10, "discriminator_steps": 2},
+        digits,
+        epochs=20,
+        score=pixel_frechet_distance,
+        thorough=True,
+    ),
+    # The toys: what a base class must carry without special cases.
+    "wgan_gp": Entry(
+        WGANGP,
+        DIGITS | {"latent_dim": 8, "filters": 8},
+        digits_alone,
         epochs=20,
         score=pixel_frechet_distance,
     ),
+    "plane": Entry(Plane, {"num_classes": 10}, points, epochs=20),
+    "double_exposure": Entry(DoubleExposure, {"levels": 17, "filters": 4}, pairs),
+    "growing": Entry(Growing, DIGITS, digits_alone, epochs=20),
+    "two_levels": Entry(TwoLevels, {"image_shape": (4, 4, 1), "levels": 4}, small_digits),
+    "standardized": Entry(Standardized, {}, points_alone, epochs=20),
 }

@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import keras_gen as library
 from keras_gen import cli, data, runs
+from keras_gen.cli.models import command_name, model_classes
+from keras_gen.formats import Images
 from keras_gen_export import runtime
 
 TINY = {
@@ -78,12 +81,16 @@ def test_evaluate(run, capsys):
     output = capsys.readouterr().out
     assert output.startswith("179 examples of test\n")
     expected = {
-        "gated_pixel_cnn": ["nll: ", "bits_per_dim: "],
-        "vae": ["negative_elbo: ", "negative bound of 3 samples: "],
-        "dcgan": ["discriminator_loss: ", "pixel_frechet_distance: "],
+        "gated_pixel_cnn": {"nll": "nats", "bits_per_dim": "bits per dimension"},
+        "vae": {
+            "negative_elbo": "nats",
+            "bits_per_dim_bound": "bits per dimension",
+            "negative bound of 3 samples": "nats",
+        },
+        "dcgan": {"discriminator_loss": "nats", "pixel_frechet_distance": "of the full range"},
     }
-    for text in expected[run.name]:
-        assert text in output
+    for name, unit in expected[run.name].items():
+        assert re.search(rf"^{name}: -?\d+\.\d{{4}} {unit}$", output, re.MULTILINE)
 
 
 def test_sample(run, tmp_path):
@@ -95,13 +102,39 @@ def test_sample(run, tmp_path):
     assert len(np.unique(a)) > 1
 
 
+def test_settings(run, tmp_path, capsys):
+    """Each model has its own: what it has not is refused, not left out in silence."""
+    setting, other = {
+        "gated_pixel_cnn": ("temperature", "truncation"),
+        "vae": ("temperature", "top_k"),
+        "dcgan": ("truncation", "temperature"),
+    }[run.name]
+    paths = [tmp_path / f"{name}.png" for name in "abc"]
+    for path, value, seed in zip(paths, (0, 0.0, 1), (0, 1, 1), strict=True):
+        arguments = ["-n", 4, "--output", path, "--set", f"{setting}={value}", "--seed", seed]
+        assert keras_gen("sample", run, *arguments, "--label", 3) == 0
+    a, b, c = (np.asarray(Image.open(path)) for path in paths)
+    if run.name != "vae":  # whose latents are drawn at any temperature
+        np.testing.assert_array_equal(a, b)
+    assert a.shape != c.shape or (a != c).any()
+    capsys.readouterr()
+    assert keras_gen("sample", run, "--set", f"{other}=1") == 2
+    error = capsys.readouterr().err
+    assert f"{other} must not be given: the settings of {run.name} are {setting}" in error
+    assert keras_gen("sample", run, "--set", "temperature") == 2
+    assert "set must be NAME=VALUE" in capsys.readouterr().err
+    if run.name == "dcgan":
+        assert keras_gen("sample", run, "--temperature", 0.5) == 2
+        assert "temperature must not be given" in capsys.readouterr().err
+
+
 def test_complete_and_interpolate_where_the_model_can(run, tmp_path, capsys):
     complete = keras_gen("complete", run, "--num-images", 2, "--output", tmp_path / "c.png")
     interpolate = keras_gen("interpolate", run, "--num-walks", 2, "--output", tmp_path / "i.png")
     errors = capsys.readouterr().err
     if run.name == "gated_pixel_cnn":
         assert (complete, interpolate) == (0, 2)
-        assert "run must hold a model with latent vectors" in errors
+        assert "run must hold a model with latents" in errors
     else:
         assert (complete, interpolate) == (2, 0)
         assert "run must hold a model that completes images" in errors
@@ -110,16 +143,51 @@ def test_complete_and_interpolate_where_the_model_can(run, tmp_path, capsys):
 
 def test_export(run, tmp_path):
     assert keras_gen("export", run, "--output", tmp_path / "a", "--format", "onnx") == 0
-    samples = runtime.load(tmp_path / "a").sample(seeds=[0, 1], temperature=1.0, labels=3)
-    assert samples["samples"].shape == (2, 8, 8, 1)
+    samples = runtime.load(tmp_path / "a").sample(2, labels=3, seed=0)
+    np.testing.assert_array_equal(samples, runs.load_model(run).sample(2, labels=3, seed=0))
 
 
-def test_models_lists_options(capsys):
+# ---- the models ----------------------------------------------------------------------------------
+
+
+def test_models_are_found():
+    classes = model_classes()
+    assert [*classes] == sorted(classes)
+    assert classes.keys() >= {
+        "char_rnn",
+        "dcgan",
+        "gated_pixel_cnn",
+        "made",
+        "pixel_cnn",
+        "pixel_cnn_plus_plus",
+        "pixel_rnn",
+        "pixel_snail",
+        "transformer",
+        "vae",
+        "wavenet",
+    }
+    # What cannot be built is not there.
+    assert not {library.Model, library.GenerativeModel, library.GAN} & {*classes.values()}
+    assert command_name(library.PixelCNNPlusPlus) == "pixel_cnn_plus_plus"
+
+
+def test_models_lists_what_each_is_for_and_its_options(capsys):
     assert keras_gen("models") == 0
     output = capsys.readouterr().out
-    for name in TINY:
-        assert f"{name}: " in output
+    for name, model_class in model_classes().items():
+        assert re.search(rf"^{name}: [A-Z].*\.$", output, re.MULTILINE)
+        options = runs.plain_options(model_class)
+        # Of bases too; but not what the data says, the run, or Python alone.
+        assert "average_decay" in options
+        assert not options.keys() & {"image_shape", "length", "seed", "num_classes", "likelihood"}
     assert "    discriminator_steps=1" in output
+    assert "    hidden_units=256" in output
+
+
+@pytest.mark.parametrize("name", ["gated_pixel_cnn", "vae", "dcgan"])
+def test_options_of_bases_can_be_set(name, tmp_path):
+    assert train(name, tmp_path / "run", "--set", "average_decay=0.9") == 0
+    assert runs.load_model(tmp_path / "run").average_decay == 0.9
 
 
 @pytest.mark.parametrize(
@@ -139,8 +207,10 @@ def test_models_lists_options(capsys):
         (["vae", "--resize", "8x8"], "resize must be whole numbers with commas between"),
         (["vae", "--set", "filters=32"], "set must give values of the right kind"),
         (["vae", "--steps-per-execution", "4"], "steps_per_execution must divide the 23 steps"),
-        (["vae", "--data", "text"], "data must be of the kind that VAE models, received text"),
-        (["char_rnn"], "data must be of the kind that CharRNN models, received images"),
+        (["vae", "--data", "text"], "data must be of a kind that VAE models, received text"),
+        (["char_rnn"], "data must be of a kind that CharRNN models, received images"),
+        (["vae", "--set", "levels=3"], "set must name options of vae, .*, received levels"),
+        (["dcgan", "--set", "adversarial_loss=1"], "set must name options of dcgan, .*, received"),
         (["char_rnn", "--data", "text", "--binarize", "fixed"], "binarize must be None: text"),
         (["char_rnn", "--data", "text:none.txt"], "data must name a text file that exists"),
         (["wavenet", "--data", "audio:nowhere"], "data must name a folder that exists"),
@@ -163,6 +233,31 @@ def test_other_mistakes(tmp_path, capsys):
     assert "run must be a folder with config.json" in capsys.readouterr().err
     assert keras_gen("train") == 2
     assert "train needs a model and --run FOLDER" in capsys.readouterr().err
+
+
+def test_damaged_and_foreign_files(tmp_path, capsys):
+    def error_of(*arguments):
+        assert keras_gen(*arguments) == 2
+        error = capsys.readouterr().err
+        assert len(error.strip().splitlines()) == 1
+        return error
+
+    (tmp_path / "a.keras").write_bytes(b"no archive")
+    assert "a.keras must be a file that Keras can load" in error_of("sample", tmp_path / "a.keras")
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(tmp_path / "b.keras")
+    assert "must hold a model of keras_gen" in error_of("sample", tmp_path / "b.keras")
+    for text in ("{", "[]", '{"model": "vae"}'):
+        (tmp_path / "config.json").write_text(text)
+        assert "must be as a run writes it" in error_of("train", "--resume", tmp_path)
+
+
+def test_a_conditional_model_needs_labels(run, tmp_path, capsys):
+    images, _, _ = data.load_arrays("digits", "test", binarize="fixed")
+    np.savez(tmp_path / "a.npz", train=images)
+    arguments = ["--data", f"npz:{tmp_path / 'a.npz'}"]
+    assert keras_gen("evaluate", run, *arguments) == 2
+    assert f"data must have labels, which {run.name} needs" in capsys.readouterr().err
+    assert keras_gen("evaluate", run, "--data", "digits", "--binarize", "dynamic") == 0
 
 
 # ---- texts and sounds ----------------------------------------------------------------------------
@@ -195,7 +290,7 @@ def test_text(tmp_path, capsys):
 
     # The artefact takes code points and gives code points: the vocabulary is inside.
     assert keras_gen("export", run, "--output", tmp_path / "a", "--format", "onnx") == 0
-    samples = runtime.load(tmp_path / "a").sample(seeds=[0], temperature=1.0)["samples"]
+    samples = runtime.load(tmp_path / "a").sample(1, seed=0)
     assert set(map(chr, samples[0])) <= set("so much depends upon a red wheel barrow\n")
 
 
@@ -222,6 +317,24 @@ def test_sounds(model, tmp_path, capsys):
     assert len(sound) == 2 * (100 + 125)
     assert keras_gen("generate", run) == 2
     assert "generate needs a model of text, this one is of audio" in capsys.readouterr().err
+
+
+def test_a_transformer_of_pictures(tmp_path):
+    tiny = ["--set", "model_dim=8", "--set", "num_heads=2", "--set", "num_blocks=1"]
+    run = tmp_path / "run"
+    assert keras_gen("train", "transformer", "--run", run, "--epochs", 1, *tiny) == 0
+    assert runs.load_model(run).format == Images((8, 8, 1), levels=17)
+    assert any((run / "logs" / "samples").iterdir())
+    arguments = ["--num-images", 2, "--completions", 2, "--known", 0.25]
+    assert keras_gen("complete", run, *arguments, "--output", tmp_path / "c.png") == 0
+    picture = np.asarray(Image.open(tmp_path / "c.png"))
+    cells = picture[::14, ::14]  # as it was before it was magnified
+    assert cells.shape == (17, 35)
+    # Rows of the original, what is known of it, and two completions that keep that.
+    original, hidden, *drawn = (cells[:8, 9 * i : 9 * i + 8] for i in range(4))
+    assert not hidden[2:].any()
+    for x in (hidden, *drawn):
+        np.testing.assert_array_equal(x[:2], original[:2])
 
 
 # ---- interruption --------------------------------------------------------------------------------
@@ -272,13 +385,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(model, tmp_path):
     a, b = (keras.models.load_model(run / "model.keras") for run in (killed, whole))
     for x, y in zip(a.weights, b.weights, strict=True):
         np.testing.assert_array_equal(x, y, err_msg=x.path)
-    for name in ("optimizer", "discriminator_optimizer"):
-        for x, y in zip(
-            getattr(getattr(a, name, None), "variables", []),
-            getattr(getattr(b, name, None), "variables", []),
-            strict=True,
-        ):
-            np.testing.assert_array_equal(x, y, err_msg=x.path)
+    for x, y in zip(a.optimizer.variables, b.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(x, y, err_msg=x.path)
     histories = [(run / "history.csv").read_text().splitlines() for run in (killed, whole)]
     assert histories[0] == histories[1]
     assert len(histories[0]) == 5

@@ -1,95 +1,197 @@
-"""What every model does, whatever its family; see `model_zoo`."""
+"""What every model does, whatever its family; see `model_zoo`.
+
+A model is built, trained and saved once, and most tests look at what came of that: graphs are dear
+to trace. Tests ask for what a model's base classes promise, and pass by what they do not.
+"""
+
+from __future__ import annotations
 
 import json
+import types
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gen import random
+from keras_gen import GAN, random
+from keras_gen.formats import Images
+from keras_gen.generative_model import GenerativeModel
+from keras_gen.stages import StagedModel
 from keras_gen_export import runtime
-from model_zoo import ZOO, conditions_of
+from keras_gen_export.verification import example_inputs
+from model_zoo import ZOO, parts_of
+
+THOROUGH = [
+    pytest.param(
+        name,
+        marks=[pytest.mark.xdist_group(name)] + ([] if entry.thorough else [pytest.mark.slow]),
+    )
+    for name, entry in ZOO.items()
+]
+EVERY = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ZOO]
+thorough = pytest.mark.parametrize("entry", THOROUGH, indirect=True)
 
 
-@pytest.fixture(params=ZOO, scope="module")
+@pytest.fixture(params=EVERY, scope="module")
 def entry(request):
     return ZOO[request.param]
 
 
-@pytest.fixture(scope="module")
-def model(entry):
-    """A model with weights as training leaves them: none of them zero."""
-    keras.utils.set_random_seed(0)
-    model = entry.build()
-    perturb(model)
-    return model
-
-
 def perturb(model):
+    """Gives weights values as training leaves them: none of them zero."""
     rng = np.random.default_rng(0)
     for weight in model.trainable_weights:
         weight.assign_add(0.1 * rng.standard_normal(weight.shape))
+    return model
 
 
-def train(model, entry, epochs=1, batch_size=16, num=64, **kwargs):
-    images, labels = entry.data(num)
-    return model.fit(
-        images, labels, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0, **kwargs
-    )
+def learners(model):
+    """What has an optimizer: the model, or the parts of a staged one."""
+    return [stage.part for stage in model.stages()] if isinstance(model, StagedModel) else [model]
 
 
-def assert_weights_equal(a, b, tolerance=0.0):
-    for x, y in zip(a.weights, b.weights, strict=True):
-        np.testing.assert_allclose(x, y, rtol=0, atol=tolerance, err_msg=x.path)
+def compile_parts(model, make_optimizer, **kwargs):
+    for part in learners(model):
+        part.compile(make_optimizer(), **kwargs)
+    return model
+
+
+def train(model, entry, epochs=1, num=64, batch_size=16):
+    x, y = entry.data(num)
+    for part, dataset in parts_of(model, x, y, batch_size):
+        history = part.fit(dataset, epochs=epochs, shuffle=False, verbose=0).history
+    return history
+
+
+def conditions_of(model, num):
+    """What samples come with, drawn from its description."""
+    inputs = model.sample_condition_inputs()
+    return example_inputs(inputs, num, np.random.default_rng(0))
 
 
 def draw(model, num, seed=3, **kwargs):
     return model.sample(num, seed=seed, **conditions_of(model, num), **kwargs)
 
 
+def evaluated(model, entry, num=20):
+    x, y = entry.data(num)
+    return [
+        part.evaluate(dataset, return_dict=True, verbose=0)
+        for part, dataset in parts_of(model, x, y, batch_size=num)
+    ]
+
+
+def weights_of(model):
+    return [np.array(weight) for weight in model.weights]
+
+
+def optimizer_variables(model):
+    optimizers = [part.optimizer for part in learners(model)]
+    return [np.array(variable) for optimizer in optimizers for variable in optimizer.variables]
+
+
+def assert_all_equal(a, b, tolerance=0.0):
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_allclose(x, y, rtol=0, atol=tolerance)
+
+
+def adam():
+    return keras.optimizers.Adam(3e-3, beta_1=0.5)
+
+
+@pytest.fixture(scope="module")
+def life(entry, tmp_path_factory):
+    """A model that was trained, saved, and trained on; and one that was loaded and trained on."""
+    keras.utils.set_random_seed(0)
+    path = tmp_path_factory.mktemp("life") / "model.keras"
+    model = compile_parts(perturb(entry.build()), adam)
+    x, y = entry.data(256)
+    before = entry.score(model, x, y)
+    train(model, entry)
+    model.save(path)
+    can_draw = isinstance(model, GenerativeModel)
+
+    def looked_at(model):
+        return types.SimpleNamespace(
+            scores=evaluated(model, entry), samples=draw(model, 3) if can_draw else None
+        )
+
+    at_saving = looked_at(model)
+    train(model, entry)
+    at_end = weights_of(model), optimizer_variables(model)
+
+    loaded = keras.models.load_model(path)
+    at_loading = looked_at(loaded)
+    train(loaded, entry)
+    at_end_of_loaded = weights_of(loaded), optimizer_variables(loaded)
+
+    train(model, entry, epochs=entry.epochs, num=256)
+    after = entry.score(model, x, y)
+    return types.SimpleNamespace(
+        model=model,
+        before=before,
+        after=after,
+        saved=(at_saving, at_end),
+        loaded=(at_loading, at_end_of_loaded),
+    )
+
+
+@pytest.fixture
+def model(life):
+    return life.model
+
+
+@pytest.fixture
+def generative(model):
+    if not isinstance(model, GenerativeModel):
+        pytest.skip("it draws nothing")
+    return model
+
+
 # ---- learns --------------------------------------------------------------------------------------
 
 
-def test_fit_learns(entry):
-    model = entry.build()
-    images, labels = entry.data(256)
-    model.compile(*[keras.optimizers.Adam(3e-3, beta_1=0.5) for _ in range(model.num_optimizers)])
-    before = entry.score(model, images, labels)
-    train(model, entry, epochs=entry.epochs, num=256)
-    assert entry.score(model, images, labels) < 0.9 * before
+def test_fit_learns(life):
+    assert life.after < 0.9 * life.before
 
 
-def test_every_weight_gets_a_gradient(entry):
-    model = entry.build()
-    perturb(model)
-    images, labels = entry.data(32)
-    model.compile()
-    with tf.GradientTape() as tape:
-        terms = model.objective(tf.constant(images), labels, training=True)
-        loss = tf.reduce_mean(terms["loss"])
-    for weight, gradient in zip(
-        model.trainable_weights, tape.gradient(loss, model.trainable_weights), strict=True
+def objectives(model, entry, num, training=False):
+    x, y = entry.data(num)
+    for part, dataset in parts_of(model, x, y, batch_size=num):
+        batch = next(iter(dataset))
+        yield part, lambda part=part, batch=batch: part.objective(
+            *part.unpack(batch), training=training
+        )
+
+
+def test_every_weight_gets_a_gradient(entry, life):
+    for part, objective in objectives(life.model, entry, 32, training=True):
+        weights = part.learned_weights()
+        with tf.GradientTape() as tape:
+            # Terms weigh differently, since what one player gains another may lose.
+            terms = objective().values()
+            loss = tf.add_n([(1.0 + 0.3 * i) * tf.reduce_mean(x) for i, x in enumerate(terms)])
+        for weight, gradient in zip(weights, tape.gradient(loss, weights), strict=True):
+            assert gradient is not None, weight.path
+            assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, weight.path
+
+
+def test_evaluation_is_of_each_example_alone(entry, life):
+    for part, objective in objectives(life.model, entry, 10):
+        terms = objective()
+        assert terms.keys() >= part.terms.keys()
+        assert all(terms[name].shape == (10,) for name in part.terms)
+        assert all(terms[name].dtype == tf.float32 for name in part.terms)
+    for (part, few), terms_of_all in zip(
+        objectives(life.model, entry, 3),
+        [objective() for _, objective in objectives(life.model, entry, 10)],
+        strict=True,
     ):
-        assert gradient is not None, weight.path
-        assert np.abs(tf.convert_to_tensor(gradient)).max() > 0, weight.path
-
-
-def test_objective_is_per_example(entry, model):
-    images, labels = entry.data(5)
-    terms = model.objective(tf.constant(images), labels, training=False)
-    assert tuple(terms) == model.terms
-    assert all(term.shape == (5,) and term.dtype == tf.float32 for term in terms.values())
-
-
-def test_evaluate_does_not_depend_on_the_batch_size(entry, model):
-    images, labels = entry.data(10)
-    model.compile()
-    scores = [
-        model.evaluate(images, labels, batch_size=size, return_dict=True, verbose=0)
-        for size in (3, 10)
-    ]
-    assert scores[0] == pytest.approx(scores[1], rel=1e-5)
+        for name, values in few().items():
+            np.testing.assert_allclose(
+                values, terms_of_all[name][:3], rtol=1e-4, atol=1e-4, err_msg=f"{part} {name}"
+            )
 
 
 @pytest.fixture(scope="session")
@@ -99,233 +201,274 @@ def two_replicas():
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
-def test_two_replicas_step_as_one(entry, two_replicas):
-    def trained(strategy):
-        keras.utils.set_random_seed(0)
+def stepped(entry, strategy, shares):
+    """A model after one step of SGD, each replica with its share of a batch."""
+    with strategy.scope():
+        model = perturb(entry.build())
+        # Steps in proportion to gradients, so that the comparison sees their size.
+        compile_parts(model, lambda: keras.optimizers.SGD(0.1))
+    x, y = entry.data(sum(shares))
+    for part, dataset in parts_of(model, x, y, batch_size=sum(shares)):
+        batch = next(iter(dataset))
+        bounds = np.cumsum([0, *shares])
+
+        def share_of(context, batch=batch, bounds=bounds):
+            replica = context.replica_id_in_sync_group
+            part = slice(bounds[replica], bounds[replica + 1])
+            return tf.nest.map_structure(lambda value: value[part], batch)
+
         with strategy.scope():
-            model = entry.build()
-            perturb(model)
-            # Steps in proportion to gradients, so that the comparison sees their size.
-            model.compile(*[keras.optimizers.SGD(0.1) for _ in range(model.num_optimizers)])
-        images, labels = entry.data(64)
-        dataset = tf.data.Dataset.from_tensor_slices(
-            images if labels is None else (images, labels)
-        ).batch(64)
-        history = model.fit(dataset, epochs=1, shuffle=False, verbose=0).history
-        return model, history
-
-    one, history_of_one = trained(tf.distribute.get_strategy())
-    two, history_of_two = trained(two_replicas)
-    assert history_of_one["loss"] == pytest.approx(history_of_two["loss"], rel=1e-4)
-    keras.utils.set_random_seed(0)
-    start = entry.build()
-    perturb(start)
-    assert any(np.abs(x - y).max() > 1e-4 for x, y in zip(start.weights, one.weights, strict=True))
-    assert_weights_equal(one, two, 1e-5)
+            given = strategy.experimental_distribute_values_from_function(share_of)
+        strategy.run(part.train_step, args=(given,))
+    return model
 
 
+def test_two_replicas_step_as_one(entry, two_replicas):
+    # Shares that are not even, as the last ones of an epoch may be.
+    one = stepped(entry, tf.distribute.get_strategy(), [12])
+    two = stepped(entry, two_replicas, [8, 4])
+    start = perturb(entry.build())
+    moved = zip(start.trainable_weights, one.trainable_weights, strict=True)
+    assert any(np.abs(x - y).max() > 1e-4 for x, y in moved)
+    assert_all_equal(weights_of(one), weights_of(two), 2e-5)
+
+
+@thorough
+def test_fit_under_a_strategy(entry, two_replicas):
+    histories = []
+    for strategy in (tf.distribute.get_strategy(), two_replicas):
+        with strategy.scope():
+            model = compile_parts(perturb(entry.build()), lambda: keras.optimizers.SGD(0.1))
+        histories.append(train(model, entry, num=32, batch_size=32)["loss"])
+    assert histories[0] == pytest.approx(histories[1], rel=1e-4)
+
+
+@thorough
 @pytest.mark.parametrize("how", [{"jit_compile": True}, {"steps_per_execution": 2}], ids=str)
 def test_ways_of_running_take_the_same_steps(entry, how):
-    models = [entry.build(), entry.build()]
-    models[1].set_weights(models[0].get_weights())
-    for model, arguments in zip(models, ({}, how), strict=True):
-        model.compile(
-            *[keras.optimizers.SGD(0.01) for _ in range(model.num_optimizers)], **arguments
-        )
+    models = [
+        compile_parts(entry.build(), lambda: keras.optimizers.SGD(0.01), **arguments)
+        for arguments in ({}, how)
+    ]
+    for model in models:
         train(model, entry)
-    assert_weights_equal(*models, 1e-4)
+    assert_all_equal(*map(weights_of, models), 1e-4)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision(entry, policy):
+def test_objectives_in_mixed_precision(entry, policy):
     model = entry.build(dtype=policy)
-    model.compile()
-    before = model.get_weights()
-    history = train(model, entry, epochs=2).history
-    assert np.isfinite(history["loss"]).all()
-    assert any((x != y).any() for x, y in zip(before, model.get_weights(), strict=True))
-    scaled = [isinstance(o, keras.optimizers.LossScaleOptimizer) for o in optimizers(model)]
-    assert all(scaled) == any(scaled) == (policy == "mixed_float16")
-    assert draw(model, 2).dtype == entry.data(1)[0].dtype
+    exact = entry.build()
+    for training in (True, False):
+        for (_, objective), (_, in_float32) in zip(
+            objectives(model, entry, 4, training),
+            objectives(exact, entry, 4, training),
+            strict=True,
+        ):
+            mean, exact_mean = (np.mean(terms()["loss"]) for terms in (objective, in_float32))
+            assert mean == pytest.approx(exact_mean, rel=0.1, abs=0.1)
     assert model.in_float32().compute_dtype == "float32"
 
 
-def optimizers(model):
-    return [model.optimizer, getattr(model, "discriminator_optimizer", model.optimizer)]
+@thorough
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(entry, policy):
+    model = compile_parts(entry.build(dtype=policy), lambda: None)
+    before = weights_of(model)
+    assert np.isfinite(train(model, entry, epochs=2)["loss"]).all()
+    assert any((x != y).any() for x, y in zip(before, weights_of(model), strict=True))
+    for part in learners(model):
+        players = getattr(part.optimizer, "players", [part.optimizer])
+        scaled = [isinstance(o, keras.optimizers.LossScaleOptimizer) for o in players]
+        assert all(scaled) == any(scaled) == (policy == "mixed_float16")
+    assert all(np.isfinite(list(scores.values())).all() for scores in evaluated(model, entry))
+    if isinstance(model, GenerativeModel):
+        assert draw(model, 2).dtype == entry.data(1)[0].dtype
 
 
-def test_weight_averages(entry):
-    model = entry.build()
-    averaging = keras.optimizers.Adam(1e-3, use_ema=True, ema_momentum=0.9)
-    model.compile(averaging, *[keras.optimizers.Adam() for _ in range(model.num_optimizers - 1)])
+@thorough
+def test_weight_averages_of_keras(entry):
+    model = compile_parts(
+        entry.build(), lambda: keras.optimizers.Adam(1e-3, use_ema=True, ema_momentum=0.9)
+    )
     # Keras replaces the weights by their averages at the end of `fit`.
     train(model, entry, epochs=2)
-    averages = averaging._model_variables_moving_average
-    weights = averaging._trainable_variables
-    assert len(averages) == len(weights) > 0
-    for weight, average in zip(weights, averages, strict=True):
-        np.testing.assert_array_equal(weight, average)
+    for optimizer in getattr(model.optimizer, "players", [model.optimizer]):
+        averages = optimizer._model_variables_moving_average
+        assert len(averages) == len(optimizer._trainable_variables) > 0
+        assert_all_equal(optimizer._trainable_variables, averages)
 
 
 # ---- saves ---------------------------------------------------------------------------------------
 
 
-def test_training_goes_on_after_saving(entry, tmp_path):
-    def compiled():
-        keras.utils.set_random_seed(0)
-        model = entry.build()
-        model.compile()
-        return model
+def test_a_loaded_model_is_the_saved_one(life):
+    saved, loaded = life.saved[0], life.loaded[0]
+    assert loaded.scores == saved.scores
+    if saved.samples is not None:
+        np.testing.assert_array_equal(loaded.samples, saved.samples)
 
-    uninterrupted, interrupted = compiled(), compiled()
-    train(uninterrupted, entry)
-    train(interrupted, entry)
-    interrupted.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
 
-    images, labels = entry.data(20)
-    score = uninterrupted.evaluate(images, labels, return_dict=True, verbose=0)
-    assert loaded.evaluate(images, labels, return_dict=True, verbose=0) == score
-    np.testing.assert_array_equal(draw(uninterrupted, 3), draw(loaded, 3))
-
-    train(uninterrupted, entry)
-    train(loaded, entry)
-    assert_weights_equal(uninterrupted, loaded)
-    for a, b in zip(optimizers(uninterrupted), optimizers(loaded), strict=True):
-        for x, y in zip(a.variables, b.variables, strict=True):
-            np.testing.assert_array_equal(x, y)
+def test_training_goes_on_after_saving(life):
+    (weights, slots), (weights_of_loaded, slots_of_loaded) = life.saved[1], life.loaded[1]
+    assert_all_equal(weights, weights_of_loaded)
+    assert_all_equal(slots, slots_of_loaded)
 
 
 def test_config_round_trip(entry, model):
     config = json.loads(json.dumps(model.get_config()))
     twin = type(model).from_config(config)
     assert json.loads(json.dumps(twin.get_config())) == config
+    assert config["seed"] == 1
     twin.set_weights(model.get_weights())
-    np.testing.assert_array_equal(draw(model, 2), draw(twin, 2))
+    for (_, objective), (_, of_twin) in zip(
+        objectives(model, entry, 4), objectives(twin, entry, 4), strict=True
+    ):
+        np.testing.assert_array_equal(objective()["loss"], of_twin()["loss"])
 
 
-# ---- samples -------------------------------------------------------------------------------------
+def test_a_subclass_that_passes_arguments_on(entry):
+    class Variant(entry.model):
+        def __init__(self, *, extra=1, **kwargs):
+            super().__init__(**kwargs)
+            self.extra = extra
+
+    variant = Variant(**entry.options, extra=2)
+    twin = Variant.from_config(json.loads(json.dumps(variant.get_config())))
+    assert twin.extra == 2
+    assert twin.seed == variant.seed
+    for name in entry.options:
+        assert getattr(twin, name) == getattr(variant, name), name
 
 
-def test_samples_look_like_the_data(entry, model):
-    images, _ = entry.data(1)
-    samples = draw(model, 7)
-    assert samples.shape == (7, *images.shape[1:])
-    assert samples.dtype == images.dtype
-    model.check_data(samples)
+# ---- runs ----------------------------------------------------------------------------------------
+
+
+def test_samples_look_like_the_data(entry, generative):
+    x, _ = entry.data(1)
+    samples = draw(generative, 7)
+    assert samples.shape == (7, *x.shape[1:])
+    assert samples.dtype == x.dtype
+    generative.check_data(samples)
     assert len(np.unique(samples)) > 1
 
 
-def test_same_seed_same_sample_in_any_batch(model):
-    samples = draw(model, 7)
-    np.testing.assert_array_equal(samples[:3], draw(model, 3))
-    assert (samples != draw(model, 7, seed=4)).any()
+def test_same_seed_same_sample_in_any_batch(generative):
+    samples = draw(generative, 7)
+    first = {name: value[:3] for name, value in conditions_of(generative, 7).items()}
+    np.testing.assert_array_equal(samples[:3], generative.sample(3, seed=3, **first))
+    assert (samples != draw(generative, 7, seed=4)).any()
 
     seeds = random.spread(3, 7).numpy()[::-1]
-    conditions = [told[::-1] for told in conditions_of(model, 7).values()]
-    backwards = model.run("sample", seeds, np.ones(7, np.float32), *conditions)
+    conditions = {name: value[::-1] for name, value in conditions_of(generative, 7).items()}
+    backwards = generative.run("sample", seeds=seeds, **conditions)["samples"]
     np.testing.assert_array_equal(backwards[::-1], samples)
 
 
-def test_temperature_of_one_sample_is_its_own(model):
-    cold, warm = draw(model, 4, temperature=0.0), draw(model, 4)
-    mixed = draw(model, 4, temperature=[0.0, 1.0, 1.0, 0.0])
-    np.testing.assert_array_equal(mixed, np.stack([cold[0], warm[1], warm[2], cold[3]]))
+def test_a_setting_of_one_sample_is_its_own(generative):
+    for name, setting in generative.setting_inputs().items():
+        assert setting.default is not None
+        least = setting.minimum
+        changed, usual = draw(generative, 4, **{name: least}), draw(generative, 4)
+        values = [least, setting.default, setting.default, least]
+        mixed = draw(generative, 4, **{name: values})
+        expected = np.stack([changed[0], usual[1], usual[2], changed[3]])
+        np.testing.assert_array_equal(mixed, expected)
+
+
+def test_the_forward_pass(entry, model):
+    x, y = entry.data(3)
+    if isinstance(model, GAN):
+        x = model.draw_latents(3, seed=0)
+    inputs = {"x": x} | (y if isinstance(y, dict) else {} if y is None else {"labels": y})
+    try:
+        given = model(inputs)
+    except NotImplementedError:
+        pytest.skip("it has none")
+    np.testing.assert_allclose(model.predict(inputs, verbose=0), given, rtol=1e-4, atol=1e-4)
+    assert len(given) == 3
 
 
 # ---- ships ---------------------------------------------------------------------------------------
 
 
-def test_saved_model_verifies(model, tmp_path):
-    manifest = model.export(tmp_path / "artefact", verbose=False)
+def test_graphs_for_one_batch_size(model):
+    for signature in model.signatures().values():
+        signature.graph(batch_size=1).get_concrete_function()
+
+
+@pytest.mark.parametrize("format", ["tf_saved_model", "onnx"])
+def test_exports_verify(model, tmp_path, format):
+    manifest = model.export(tmp_path / "artefact", format=format, verbose=False)
     assert set(manifest["verification"]) == set(model.signatures())
-
-
-def test_onnx_verifies_and_samples_the_same(model, tmp_path):
-    model.export(tmp_path / "artefact", format="onnx", verbose=False)
-    artefact = runtime.load(tmp_path / "artefact")
-    assert set(artefact.signatures) == set(model.signatures())
-    told = conditions_of(model, 5)
-    samples = artefact.sample(seeds=runtime.spread(3, 5), temperature=1.0, **told)["samples"]
-    allowed = model.sample_output
-    difference = np.abs(samples.astype(float) - draw(model, 5))
-    assert difference.max() <= allowed.tolerance
-    assert (difference > 0).mean() <= allowed.unequal
+    if format == "onnx" and isinstance(model, GenerativeModel):
+        artefact = runtime.load(tmp_path / "artefact")
+        conditions = conditions_of(model, 5)
+        samples = artefact.run("sample", seeds=runtime.spread(3, 5), **conditions)["samples"]
+        allowed = model.sample_output
+        expected = draw(model, 5)
+        difference = np.abs(samples.astype(float) - expected)
+        assert (difference <= allowed.tolerance + allowed.relative * np.abs(expected)).all()
+        assert (difference > 0).mean() <= allowed.unequal
 
 
 # ---- refuses -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
+def test_bad_arguments_of_sample(generative):
+    good = {"num_samples": 3} | conditions_of(generative, 3)
+    name, setting = next(iter(generative.setting_inputs().items()))
+    for arguments, message in (
         ({"num_samples": 0}, "num_samples must be at least 1, received 0"),
         ({"num_samples": 1.5}, "num_samples must be an integer, received 1.5"),
-        ({"temperature": -1.0}, "temperature must be at least 0, received -1"),
-        ({"temperature": [1.0, 1.0]}, r"temperature must be one value or have shape \[3\]"),
         ({"seed": "x"}, "seed must be an integer, received 'x'"),
-    ],
-    ids=lambda value: str(value)[:30],
-)
-def test_bad_arguments_of_sample(model, arguments, message):
-    with pytest.raises(ValueError, match=message):
-        model.sample(**({"num_samples": 3} | conditions_of(model, 3) | arguments))
+        ({name: setting.minimum - 1}, f"{name} must be .*, received values from"),
+        ({name: [1.0, 1.0]}, f"{name} must be one value or have shape"),
+        ({name: float("nan")}, f"{name} must be .*, received values from nan"),
+        ({name[:-1]: 1.0}, f"{name[:-1]} must not be given: did you mean {name}?"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            generative.sample(**(good | arguments))
 
 
-def test_labels_are_checked(entry, model):
-    images, _ = entry.data(4)
-    if model.num_classes is None:
-        with pytest.raises(ValueError, match="labels must be None"):
-            model.sample(2, labels=0)
+def test_labels_are_checked(entry, generative):
+    x, _ = entry.data(4)
+    if generative.num_classes is None:
+        with pytest.raises(ValueError, match="labels must not be given"):
+            generative.sample(2, labels=0)
         # But labels that come with data are ignored.
-        model.compile()
-        model.evaluate(images, np.zeros(4), verbose=0)
-    else:
-        with pytest.raises(ValueError, match="labels are missing"):
-            model.sample(2)
-        with pytest.raises(ValueError, match=r"labels must be in \[0, 9\], received .* 10"):
-            model.sample(2, labels=10)
-        with pytest.raises(ValueError, match="labels must be integers"):
-            model.sample(2, labels=1.0)
-        model.compile()
-        with pytest.raises(ValueError, match="labels are missing"):
-            model.fit(images, verbose=0)
+        if not generative.condition_inputs() and not isinstance(generative, StagedModel):
+            generative.evaluate(x, np.zeros(4), verbose=0)
+        return
+    conditions = conditions_of(generative, 2)
+    for labels, message in (
+        (None, r"labels must be given: integers \[n\] in \[0, 9\]"),
+        (10, r"labels must be integers .* in \[0, 9\], received values from 10 to 10"),
+        (1.0, "labels must be integers .*, received dtype float64"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            generative.sample(2, **(conditions | {"labels": labels}))
+    with pytest.raises(ValueError, match=r"labels must be given: a batch of .* must be \(x, "):
+        generative.fit(x, verbose=0)
 
 
-def test_bad_data_is_refused(entry):
-    model = entry.build()
-    model.compile()
-    x, labels = entry.data(4)
+def test_bad_data_is_refused(entry, model):
+    x, y = entry.data(4)
     is_float = x.dtype.kind == "f"
-    with pytest.raises(ValueError, match=r"x must be (integers|floats).* received dtype"):
-        model.fit(x.astype(np.int32 if is_float else np.float32), labels, verbose=0)
+    if isinstance(model, StagedModel):
+        pytest.skip("its parts refuse")
+    if not is_float:
+        with pytest.raises(ValueError, match=r"x must be integers .* received dtype"):
+            model.fit(x.astype(np.float32), y, verbose=0)
     with pytest.raises(ValueError, match="x must have shape"):
-        model.fit(x[:, 0], labels, verbose=0)
-    # No pixel of so many levels, no character of any text, no sound in [-1, 1].
-    wrong = np.full_like(x, 200 if x.dtype == np.uint8 else 7)
-    with pytest.raises(ValueError, match=r"x must be in .* received"):
-        model.fit(wrong, labels, verbose=0)
-    # What comes batch by batch is seen when it comes.
-    dataset = tf.data.Dataset.from_tensors(wrong if labels is None else (wrong, labels))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="x must be in"):
-        model.evaluate(dataset, verbose=0)
+        model.fit(x[..., None], y, verbose=0)
+    # No pixel of so many levels, no character of any text, no sound in [-1, 1], no number.
+    wrong = np.full_like(x, np.nan if is_float else 200)
+    with pytest.raises(ValueError, match=r"x must be .* received"):
+        model.fit(wrong, y, verbose=0)
+    if isinstance(model.format, Images):  # what comes batch by batch is seen when it comes
+        dataset = tf.data.Dataset.from_tensors(wrong if y is None else (wrong, y))
+        with pytest.raises(tf.errors.InvalidArgumentError, match="x must be"):
+            model.evaluate(dataset, verbose=0)
     with pytest.raises(ValueError, match="loss must not be given"):
-        model.compile(loss="mse")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"image_shape": (8, 8)}, r"image_shape must be \(height, width, channels\)"),
-        ({"image_shape": (8, 8, 1), "levels": 1}, "levels must be 2 to 256, received 1"),
-        ({"image_shape": (8, 8, 1), "num_classes": 0}, "num_classes must be at least 1"),
-    ],
-    ids=str,
-)
-def test_bad_constructor_arguments(entry, options, message):
-    if entry.levels is None:
-        options = entry.options | {name: options[name] for name in options.keys() & {"num_classes"}}
-        if "num_classes" not in options or not entry.conditional:
-            return  # a model that is told nothing of images
-    with pytest.raises(ValueError, match=message):
-        entry.model(**options)
+        model.compile("adam", "mse")

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from keras_gen import metrics, pictures
+from keras_gen import metrics
+from keras_gen.adversarial import DCGAN
+from keras_gen.callbacks import SampleGrid
+from keras_gen.formats import Images, images
 
 
 def test_baselines():
@@ -31,32 +35,53 @@ def test_frechet_distance_of_gaussians():
 
 
 def test_sample_statistics():
-    images = np.random.default_rng(0).integers(0, 256, (500, 3, 3, 1), dtype=np.uint8)
-    same = metrics.sample_statistics(images, images, 256)
+    x = np.random.default_rng(0).integers(0, 256, (500, 3, 3, 1), dtype=np.uint8)
+    same = metrics.sample_statistics(x, x, 256)
     assert all(value == pytest.approx(0.0, abs=1e-8) for value in same.values())
-    darker = metrics.sample_statistics(images // 2, images, 256)
+    darker = metrics.sample_statistics(x // 2, x, 256)
     assert darker["mean_difference"] == pytest.approx(0.25, abs=0.02)
     assert darker["pixel_frechet_distance"] > 0.05
 
 
 def test_a_grid():
-    images = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((5, 2, 3, 1), np.uint8)
-    grid = pictures.grid(images, levels=5, columns=3)
+    x = np.arange(5, dtype=np.uint8)[:, None, None, None] * np.ones((5, 2, 3, 1), np.uint8)
+    grid = images.grid(x, levels=5, columns=3)
     assert grid.shape == (2 * 3 - 1, 3 * 4 - 1, 1)
     assert grid[0, 0] == 0
     assert grid[3, 4] == 255
     assert grid[2, 0] == 128  # the gap
 
 
-def test_save_grid(tmp_path):
-    images = np.zeros((4, 8, 8, 3), np.uint8)
-    images[..., 1] = 1
-    path = pictures.save_grid(images, tmp_path / "new" / "a.png", levels=2)
+def test_a_file_of_pictures(tmp_path):
+    x = np.zeros((4, 8, 8, 3), np.uint8)
+    x[..., 1] = 1
+    path = Images((8, 8, 3), levels=2).write(x, tmp_path / "new" / "a.png")
     picture = Image.open(path)
     assert min(picture.size) >= 480
     assert picture.getpixel((0, 0)) == (0, 255, 0)
     assert [p.name for p in path.parent.iterdir()] == ["a.png"]
-    with pytest.raises(ValueError, match="images must have 1 or 3 channels, received 2"):
-        pictures.save_grid(images[..., :2], tmp_path / "b.png", levels=2)
-    with pytest.raises(ValueError, match="filepath must be a place that can be written"):
-        pictures.save_grid(images, path / "b.png", levels=2)
+    with pytest.raises(ValueError, match="images must have 1 or 3 channels"):
+        Images((8, 8, 2), levels=2).write(x[..., :2], tmp_path / "b.png")
+    with pytest.raises(ValueError, match="output must be a file that can be written"):
+        Images((8, 8, 3), levels=2).write(x, path / "b.png")
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_sample_grids_where_there_are_pictures_to_show(channels, tmp_path):
+    model = DCGAN((8, 8, channels), levels=2, filters=2, latent_dim=2, num_classes=3, seed=0)
+    model.compile()
+    x = np.zeros((4, 8, 8, channels), np.uint8)
+    callback = SampleGrid(tmp_path / "logs", num_samples=4)
+    model.fit(x, np.arange(4) % 3, epochs=2, verbose=0, callbacks=[callback])
+    if channels == 2:
+        assert not (tmp_path / "logs").exists()
+        return
+    (path,) = (tmp_path / "logs").iterdir()
+    shown = [
+        tf.image.decode_png(value.tensor.string_val[2]).numpy()
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    ]
+    assert [picture.shape for picture in shown] == [(17, 17, 1)] * 2
+    drawn = model.sample(4, labels=np.arange(4) % 3, seed=0)
+    np.testing.assert_array_equal(shown[-1], images.grid(drawn, levels=2))

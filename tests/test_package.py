@@ -41,6 +41,9 @@ def test_imports_run_one_way():
     for path in (ROOT / "export").rglob("*.py"):
         assert not any(name.split(".")[0] == "keras_gen" for name in imports_of(path)), path
     families = ("autoregressive", "adversarial", "autoencoders")
+    formats = ROOT / "keras_gen" / "formats"
+    for path in formats.rglob("*.py"):  # a format knows no model
+        assert not any("model" in name for name in imports_of(path)), path
     for family in families:
         for path in (ROOT / "keras_gen" / family).rglob("*.py"):
             for other in families:

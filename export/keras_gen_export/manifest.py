@@ -8,23 +8,14 @@ from pathlib import Path
 from typing import Any
 
 FILE_NAME = "manifest.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def describe(signatures: dict[str, Any]) -> dict[str, Any]:
-    """Describes signatures in plain types; `null` in a shape is the batch, or time."""
+    """Describes signatures in plain types; `null` in a shape is a free size, first the batch."""
     return {
         name: {
-            "inputs": {
-                key: {
-                    "shape": list(value.shape),
-                    "dtype": value.dtype,
-                    "minimum": value.minimum,
-                    "maximum": value.maximum,
-                    "values": value.values,
-                }
-                for key, value in signature.inputs.items()
-            },
+            "inputs": {key: value.describe() for key, value in signature.inputs.items()},
             "outputs": {
                 key: {
                     "tolerance": value.tolerance,

@@ -11,6 +11,7 @@ from unittest import mock
 import onnx
 import tensorflow as tf
 
+from keras_gen_export.graphs import graph_on_cpu
 from keras_gen_export.logs import quiet
 
 OPSET = 18  # The first with bitwise operations, the last that tf2onnx writes.
@@ -32,7 +33,7 @@ def convert(signature: Any) -> onnx.ModelProto:
 
     with tf.device("/cpu:0"), quiet("tf2onnx"), _unoptimized():
         proto, _ = tf2onnx.convert.from_function(
-            signature.graph(), signature.tensor_specs(), opset=OPSET
+            graph_on_cpu(signature), signature.tensor_specs(), opset=OPSET
         )
     check(proto)
     return proto

@@ -10,15 +10,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gen_export.graphs import graph_on_cpu
 from keras_gen_export.logs import quiet
 
 
 def write(model: keras.Model, signatures: dict[str, Any], folder: Path) -> None:
     """Writes all signatures into `folder`; the first also becomes "serving_default"."""
-    archive = keras.export.ExportArchive()
-    archive.track(model)
+    archive = keras.export.ExportArchive()  # it finds the variables that the functions read
     for name, signature in signatures.items():
-        archive.add_endpoint(name, signature.positional, signature.tensor_specs())
+        graph = graph_on_cpu(signature)
+        graph.get_concrete_function()  # traced, so that the archive takes it as it is
+        archive.add_endpoint(name, graph)
     archive.write_out(str(folder), verbose=False)
 
 

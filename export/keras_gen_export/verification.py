@@ -12,8 +12,11 @@ import tensorflow as tf
 from keras_gen_export import manifest as manifests
 
 BATCH_SIZES = (1, 3)
-# Of sequences that may be of any length: no power of two, so that the last block is not full.
-TIME = 37
+# Of sequences that may be of any length, one for each batch size: no powers of two, so that the
+# last block is not full.
+TIMES = (37, 21)
+# Of pictures that may have any size: at least so many pixels a side.
+LEAST_SIDE = 8
 
 
 class VerificationError(RuntimeError):
@@ -69,8 +72,8 @@ def _compare(
 ) -> dict[str, Any]:
     reference = signature.graph()
     measured: dict[str, Any] = {}
-    for batch_size in BATCH_SIZES:
-        inputs = {key: _example(value, batch_size, rng) for key, value in signature.inputs.items()}
+    for turn, batch_size in enumerate(BATCH_SIZES):
+        inputs = example_inputs(signature.inputs, batch_size, rng, turn)
         # On the CPU: accelerators may multiply in fewer bits.
         with tf.device("/cpu:0"):
             expected = reference(*(tf.constant(value) for value in inputs.values()))
@@ -101,11 +104,47 @@ def _compare(
     return {"batch_sizes": list(BATCH_SIZES), "outputs": measured}
 
 
-def _example(spec: Any, batch_size: int, rng: np.random.Generator) -> np.ndarray:
+def example_inputs(
+    inputs: dict[str, Any], batch_size: int, rng: np.random.Generator, turn: int = 0
+) -> dict[str, np.ndarray]:
+    """Arrays that a signature allows.
+
+    Args:
+        inputs: of the signature, by name.
+        batch_size: of the arrays.
+        rng: what their values come from.
+        turn: 0 or 1: free axes have other sizes at each.
+    """
+    return {
+        key: _example(value, batch_size, free_sizes(value, turn), rng)
+        for key, value in inputs.items()
+    }
+
+
+def free_sizes(spec: Any, turn: int) -> list[int]:
+    """Sizes for the free axes of an input but the batch: other ones at each turn.
+
+    Args:
+        spec: the input.
+        turn: 0 or 1.
+    """
+    free = [axis for axis, size in enumerate(spec.shape) if size is None and axis > 0]
+    if spec.multiple_of is not None:
+        side = -(-LEAST_SIDE // spec.multiple_of) * spec.multiple_of
+        sizes = [side * (1 + (i + turn) % 2) for i in range(len(free))]
+    else:
+        sizes = [TIMES[turn]] * len(free)
+    return [size if spec.longest is None else min(size, spec.longest) for size in sizes]
+
+
+def _example(
+    spec: Any, batch_size: int, sizes: list[int], rng: np.random.Generator
+) -> np.ndarray:
     """An array of values that an input allows."""
     batch, *rest = spec.shape or [1]
     shape = [batch_size if batch is None else batch] if spec.shape else []
-    shape += [TIME if size is None else size for size in rest]
+    free = iter(sizes)
+    shape += [next(free) if size is None else size for size in rest]
     dtype = np.dtype(spec.dtype)
     if spec.values is not None:
         return rng.choice(np.array(spec.values, dtype), shape)

@@ -7,18 +7,20 @@ Generative Adversarial Networks", arXiv 1511.06434.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from keras_gen import checks
 from keras_gen.adversarial.gan import GAN
-from keras_gen.adversarial.losses import non_saturating
+from keras_gen.formats import Images
 from keras_gen.layers.resolution import crop_doubled, halved
 
 # The least and the greatest side of an image.
 _SMALLEST, _LARGEST = 8, 128
+
+NORMALIZATIONS = ("batch", "layer", None)
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -27,7 +29,7 @@ class DCGAN(GAN):
 
     Both networks have strided convolutions instead of pooling, batch normalisation in all layers
     but the generator's last and the discriminator's first, and no hidden dense layer; ReLU and tanh
-    in the generator, LeakyReLU in the discriminator.
+    in the generator, LeakyReLU in the discriminator. Latents are normal, the paper's are uniform.
 
     Args:
         image_shape: (height, width, channels), sides of 8 to 128.
@@ -35,11 +37,12 @@ class DCGAN(GAN):
         latent_dim: length of the latent vector.
         filters: at the image's own scale; they double with each halving of the image.
         kernel_size: of the strided convolutions; 4 covers every pixel as often.
-        num_classes: of the labels that both networks are told; `None` is unconditional.
-        adversarial_loss: `non_saturating`, `minimax`, or a function like them.
-        discriminator_steps: steps of the discriminator for one of the generator.
-        seed: of the latent vectors in training; drawn and kept where `None`.
-        **kwargs: of `keras.Model`.
+        discriminator_normalization: "batch", "layer" or `None`. A penalty on the gradient at each
+            example needs layer or none: batch normalisation makes examples depend on each other
+            (Gulrajani et al. 2017, section 4).
+        num_classes: of the labels that both networks see; `None` is unconditional.
+        **kwargs: of `AdversarialModel`: `adversarial_loss`, `discriminator_steps`; and of `Model`:
+            `average_decay` (of the generator), `seed` (of the latent vectors in training).
 
     Raises:
         ValueError: an argument is out of range.
@@ -60,25 +63,17 @@ class DCGAN(GAN):
         self,
         image_shape: Sequence[int],
         levels: int = 256,
+        *,
         latent_dim: int = 100,
         filters: int = 64,
         kernel_size: int = 4,
+        discriminator_normalization: str | None = "batch",
         num_classes: int | None = None,
-        adversarial_loss: Callable = non_saturating,
-        discriminator_steps: int = 1,
-        seed: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(
-            image_shape,
-            levels=levels,
-            latent_dim=latent_dim,
-            num_classes=num_classes,
-            adversarial_loss=adversarial_loss,
-            discriminator_steps=discriminator_steps,
-            seed=seed,
-            **kwargs,
-        )
+        super().__init__(latent_dim=latent_dim, num_classes=num_classes, **kwargs)
+        self.format = Images(image_shape, levels)
+        self.image_shape, self.levels = self.format.image_shape, levels
         height, width, _ = self.image_shape
         for side in (height, width):
             if not _SMALLEST <= side <= _LARGEST:
@@ -88,6 +83,12 @@ class DCGAN(GAN):
                 )
         self.filters = checks.positive("filters", filters)
         self.kernel_size = checks.in_range("kernel_size", kernel_size, 2, 7)
+        if discriminator_normalization not in NORMALIZATIONS:
+            raise ValueError(
+                "discriminator_normalization must be one of batch, layer and None, received "
+                f"{discriminator_normalization!r}."
+            )
+        self.discriminator_normalization = discriminator_normalization
 
         # How often the image can be halved and still have sides of about 4 to 7: 64 ends at 4, 28
         # at 7.
@@ -97,12 +98,16 @@ class DCGAN(GAN):
         self._initializer = keras.initializers.RandomNormal(stddev=0.02)
         self.generator = self._build_generator()
         self.discriminator = self._build_discriminator()
-        self.built = True
+        self.finish_build()
 
-    def _normalize(self) -> keras.layers.Layer:
-        return keras.layers.BatchNormalization(
-            momentum=0.9, synchronized=True, dtype=self.dtype_policy
-        )
+    def _normalize(self, kind: str | None) -> list[keras.layers.Layer]:
+        policy = self.dtype_policy
+        if kind == "batch":
+            normalization = keras.layers.BatchNormalization
+            return [normalization(momentum=0.9, synchronized=True, dtype=policy)]
+        if kind == "layer":
+            return [keras.layers.LayerNormalization(axis=[1, 2, 3], dtype=policy)]
+        return []
 
     def _convolution(self, layer: type, filters: int, size: Any, dtype: Any = None, **kwargs: Any):
         return layer(
@@ -130,7 +135,7 @@ class DCGAN(GAN):
                     padding="valid" if first else "same",
                     use_bias=False,
                 ),
-                self._normalize(),
+                *self._normalize("batch"),
                 keras.layers.ReLU(dtype=self.dtype_policy),
             ]
         return keras.Sequential(
@@ -163,11 +168,11 @@ class DCGAN(GAN):
                     self.kernel_size,
                     strides=2,
                     padding="same",
-                    use_bias=i == 0,
+                    use_bias=i == 0 or self.discriminator_normalization is None,
                 )
             )
             if i > 0:
-                stages.append(self._normalize())
+                stages += self._normalize(self.discriminator_normalization)
             stages.append(keras.layers.LeakyReLU(0.2, dtype=self.dtype_policy))
         return keras.Sequential(
             [
@@ -178,3 +183,16 @@ class DCGAN(GAN):
             ],
             name="discriminator",
         )
+
+    # ---- measures --------------------------------------------------------------------------------
+
+    def measure(self, x, y=None, batch_size=250, **options):
+        from keras_gen.metrics import sample_statistics
+
+        num = min(len(x), 1000)
+        labels = None if self.num_classes is None else y[:num]
+        samples = self.sample(num, labels=labels, seed=0)
+        statistics = sample_statistics(samples, x, self.levels)
+        return super().measure(x, y, batch_size, **options) | {
+            name: (value, "of the full range") for name, value in statistics.items()
+        }

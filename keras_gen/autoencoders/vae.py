@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -17,21 +17,24 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_gen import checks, random
-from keras_gen.latent_model import LatentImageModel
+from keras_gen.formats import Images
+from keras_gen.generative_model import GenerativeModel
+from keras_gen.latent_model import LatentModel
 from keras_gen.layers.labels import with_labels
 from keras_gen.layers.resolution import crop_doubled, halved
 from keras_gen.likelihoods import Likelihood, likelihood_of
-from keras_gen.random import Noise
+from keras_gen.model import Conditions
+from keras_gen.random import Noise, Purpose
 from keras_gen.signature import NUMBER, Input, Signature
 
 tfd = tfp.distributions
 
-# Streams of a sample's noise.
-_LATENT, _OBSERVATION = 0, 1
+# The stream of a sample's noise that its pixels take; its latents take the first.
+_OBSERVATION = 1
 
 
 @keras.saving.register_keras_serializable("keras_gen")
-class VAE(LatentImageModel):
+class VAE(LatentModel, GenerativeModel):
     """Variational autoencoder over images, with a diagonal Gaussian posterior.
 
     Args:
@@ -47,8 +50,8 @@ class VAE(LatentImageModel):
             `[n, 2 latent_dim]`; with `num_classes`, one-hot labels are appended to each pixel.
         decoder: a Keras model from `[n, latent_dim]`, with one-hot labels appended likewise, to
             `[n, height, width, channels * likelihood.num_parameters]`.
-        seed: of the posterior's noise in training; drawn and kept where `None`.
-        **kwargs: of `keras.Model`.
+        **kwargs: of `Model`: `average_decay`, `seed` (of the posterior's noise in training), and
+            of `keras.Model`.
 
     Raises:
         ValueError: an argument is out of range, or a network gives another shape.
@@ -63,7 +66,14 @@ class VAE(LatentImageModel):
     Kingma & Welling 2014, arXiv 1312.6114.
     """
 
-    terms = ("loss", "negative_elbo", "reconstruction", "kl", "bits_per_dim_bound")
+    terms: ClassVar[dict[str, str]] = {
+        "loss": "nats",
+        "negative_elbo": "nats",
+        "reconstruction": "nats",
+        "kl": "nats",
+        "bits_per_dim_bound": "bits per dimension",
+    }
+    has_encoder = True
 
     # ---- networks --------------------------------------------------------------------------------
 
@@ -71,6 +81,7 @@ class VAE(LatentImageModel):
         self,
         image_shape: Sequence[int],
         levels: int = 256,
+        *,
         latent_dim: int = 32,
         filters: Sequence[int] = (32, 64),
         hidden_units: int = 256,
@@ -79,17 +90,11 @@ class VAE(LatentImageModel):
         likelihood: Likelihood | None = None,
         encoder: keras.Model | None = None,
         decoder: keras.Model | None = None,
-        seed: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(
-            image_shape,
-            levels=levels,
-            latent_dim=latent_dim,
-            num_classes=num_classes,
-            seed=seed,
-            **kwargs,
-        )
+        super().__init__(latent_dim=latent_dim, num_classes=num_classes, **kwargs)
+        self.format = Images(image_shape, levels)
+        self.image_shape, self.levels = self.format.image_shape, levels
         self.filters = tuple(checks.positive("filters", size) for size in filters)
         self.hidden_units = checks.positive("hidden_units", hidden_units)
         if beta < 0:
@@ -109,8 +114,7 @@ class VAE(LatentImageModel):
                 raise ValueError(
                     f"{name} must give {list(shape)}, received {list(network.output_shape)}."
                 )
-        # Graphs are sized before the first batch, so that saving needs no call.
-        self.built = True
+        self.finish_build()
 
     def _build_encoder(self) -> keras.Model:
         height, width, channels = self.image_shape
@@ -171,70 +175,82 @@ class VAE(LatentImageModel):
 
     # ---- distributions ---------------------------------------------------------------------------
 
-    def posterior(self, x: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False):
+    def posterior(self, x: tf.Tensor, conditions: Conditions, training: bool = False):
         """q(z | x): a diagonal Gaussian, `tfd.Independent` of `[n, latent_dim]`."""
-        inputs = with_labels(self.to_unit(x), labels, self.num_classes)
-        loc, raw = tf.split(
-            tf.cast(self.encoder(inputs, training=training), tf.float32), 2, axis=-1
-        )
+        unit = self.format.to_unit(x, self.compute_dtype)
+        inputs = with_labels(unit, conditions.get("labels"), self.num_classes)
+        outputs = tf.cast(self.encoder(inputs, training=training), tf.float32)
+        loc, raw = tf.split(outputs, 2, axis=-1)
         # Shifted so that an untrained network starts near the prior's scale of one.
         scale = tf.nn.softplus(raw + math.log(math.e - 1.0)) + 1e-4
         return tfd.Independent(tfd.Normal(loc, scale), 1)
 
-    def latent_prior(self):
-        """p(z): a standard normal of `[latent_dim]`."""
-        return tfd.Independent(tfd.Normal(tf.zeros([self.latent_dim]), 1.0), 1)
-
-    def parameters(self, z: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False):
+    def parameters(self, z: tf.Tensor, conditions: Conditions, training: bool = False):
         """The parameters of p(x | z): float32 `[n, height, width, channels, k]`."""
-        inputs = with_labels(tf.cast(z, self.compute_dtype), labels, self.num_classes)
+        z = tf.cast(z, self.compute_dtype)
+        inputs = with_labels(z, conditions.get("labels"), self.num_classes)
         outputs = tf.cast(self.decoder(inputs, training=training), tf.float32)
         return tf.reshape(outputs, [-1, *self.image_shape, self.likelihood.num_parameters])
 
-    def log_likelihood(self, x, z, labels: tf.Tensor | None = None, training: bool = False):
+    def log_likelihood(self, x, z, conditions: Conditions, training: bool = False) -> tf.Tensor:
         """log p(x | z) of each image, in nats: float32 `[n]`."""
-        log_probs = self.likelihood.log_prob(self.parameters(z, labels, training), x)
+        log_probs = self.likelihood.log_prob(self.parameters(z, conditions, training), x)
         return tf.reduce_sum(log_probs, axis=[1, 2, 3])
 
     # ---- objective and sampling ------------------------------------------------------------------
 
-    def objective(self, x, labels, training):
-        posterior = self.posterior(x, labels, training)
+    def objective(self, x, conditions, training):
+        posterior = self.posterior(x, conditions, training)
         normal = self.noise_for(x, training).normal((self.latent_dim,))
         z = posterior.distribution.loc + posterior.distribution.scale * normal
-        reconstruction = -self.log_likelihood(x, z, labels, training)
-        kl = tfd.kl_divergence(posterior, self.latent_prior())
+        reconstruction = -self.log_likelihood(x, z, conditions, training)
+        kl = tfd.kl_divergence(posterior, self.prior())
+        negative_elbo = reconstruction + kl
         return {
             "loss": reconstruction + self.beta * kl,
-            "negative_elbo": reconstruction + kl,
+            "negative_elbo": negative_elbo,
             "reconstruction": reconstruction,
             "kl": kl,
-            "bits_per_dim_bound": self.bits_per_dim(reconstruction + kl),
+            "bits_per_dim_bound": negative_elbo / self._nats_per_bit(),
         }
 
-    def draw(self, noise, labels, temperature):
-        z = noise.normal((self.latent_dim,), stream=_LATENT)
+    def _nats_per_bit(self) -> float:
+        """What divides nats of an image, to give bits per dimension."""
+        return math.prod(self.image_shape) * math.log(2.0)
+
+    def forward(self, x, conditions):
+        return self._decode(self._encode(x, conditions), conditions)
+
+    def setting_inputs(self):
+        """`temperature` of the pixels' draw; `truncation`, what latents are scaled by."""
+        truncation = Input((None,), "float32", minimum=0.0, default=1.0)
+        return super().setting_inputs() | {"truncation": truncation}
+
+    def draw(self, noise, conditions, settings):
+        latents = self._draw_latents(noise) * settings["truncation"][:, None]
+        parameters = self.parameters(latents, conditions)
         observation = self.likelihood.noise(noise, self.image_shape, stream=_OBSERVATION)
-        temperature = temperature[:, None, None, None]
-        return self.likelihood.draw(self.parameters(z, labels), observation, temperature)
+        temperature = settings["temperature"][:, None, None, None]
+        return self.format.store(self.likelihood.draw(parameters, observation, temperature))
 
-    def images_of(self, latents, labels):
-        parameters = self.parameters(latents, labels)
-        mode = tf.zeros([1, 1, 1, 1])
-        return self.likelihood.draw(parameters, tf.zeros([1, 1, 1, 1, 1]), mode)
+    def _decode(self, latents, conditions):
+        return self.format.store(self.likelihood.mode(self.parameters(latents, conditions)))
 
-    def log_bound(
-        self, x: tf.Tensor, labels: tf.Tensor | None, noise: Noise, num_samples: tf.Tensor
+    def _encode(self, x, conditions):
+        return self.posterior(x, conditions).mean()
+
+    def _log_prob_bound(
+        self, x: tf.Tensor, conditions: Conditions, noise: Noise, num_samples: tf.Tensor
     ) -> tf.Tensor:
         """The graph function of `importance_weighted_bound`."""
-        posterior = self.posterior(x, labels)
+        posterior = self.posterior(x, conditions)
         loc, scale = posterior.distribution.loc, posterior.distribution.scale
-        prior = self.latent_prior()
+        prior = self.prior()
 
         def add_sample(k, log_sum):
             z = loc + scale * noise.normal((self.latent_dim,), step=k)
             log_weight = (
-                self.log_likelihood(x, z, labels) + prior.log_prob(z) - posterior.log_prob(z)
+                self.log_likelihood(x, z, conditions) + prior.log_prob(z) - posterior.log_prob(z)
             )
             return k + 1, tf.reduce_logsumexp(tf.stack([log_sum, log_weight]), axis=0)
 
@@ -246,34 +262,6 @@ class VAE(LatentImageModel):
         return log_sum - tf.math.log(tf.cast(num_samples, tf.float32))
 
     # ---- what a user calls -----------------------------------------------------------------------
-
-    def encode(self, x: Any, labels: Any = None) -> np.ndarray:
-        """The posterior's mean of each image.
-
-        Args:
-            x: ints `[n, height, width, channels]` in `[0, levels)`.
-            labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
-
-        Returns:
-            float32 `[n, latent_dim]`.
-
-        Raises:
-            ValueError: an argument is of another shape or kind, or out of range.
-
-        Example:
-            >>> latents = model.encode(images)
-        """
-        x = self.check_data(x)
-        return self.run("encode", x, self.check_labels(labels, len(x)))
-
-    def reconstruct(self, x: Any, labels: Any = None) -> np.ndarray:
-        """Decodes the posterior's mean of each image; arguments and errors are those of `encode`.
-
-        Returns:
-            uint8 `[n, height, width, channels]`.
-        """
-        x = self.check_data(x)
-        return self.run("reconstruct", x, self.check_labels(labels, len(x)))
 
     def importance_weighted_bound(
         self,
@@ -304,47 +292,57 @@ class VAE(LatentImageModel):
         Burda, Grosse, Salakhutdinov 2016, arXiv 1509.00519.
         """
         x = self.check_data(x)
-        num_samples = np.int32(checks.positive("num_samples", num_samples))
-        labels = self.check_labels(labels, len(x))
-        seeds = random.spread(self.check_seed(seed), len(x))
-        parts = [
-            slice(begin, begin + batch_size)
-            for begin in range(0, len(x), checks.positive("batch_size", batch_size))
-        ]
-        bounds = [
-            self.run(
-                "bound", x[part], seeds[part], num_samples, None if labels is None else labels[part]
-            )
-            for part in parts
-        ]
+        checks.positive("num_samples", num_samples)
+        seeds = random.seeds_for(seed, len(x))
+        labels = None if labels is None else np.broadcast_to(labels, len(x))
+        bounds = []
+        for begin in range(0, len(x), checks.positive("batch_size", batch_size)):
+            part = slice(begin, begin + batch_size)
+            inputs = {
+                "images": x[part],
+                "seeds": seeds[part],
+                "num_samples": num_samples,
+                "labels": None if labels is None else labels[part],
+            }
+            bounds.append(self.run("bound", **inputs)["log_prob_bound"])
         return np.concatenate(bounds)
+
+    def measure(self, x, y=None, batch_size=250, num_samples: int = 50, **options):
+        scores = super().measure(x, y, batch_size, **options)
+        labels = y if self.num_classes is not None else None
+        bounds = self.importance_weighted_bound(x, labels, num_samples, batch_size=batch_size)
+        negative = -float(bounds.mean())
+        return scores | {
+            f"negative bound of {num_samples} samples": (negative, "nats"),
+            f"bound of {num_samples} samples": (
+                negative / self._nats_per_bit(),
+                "bits per dimension",
+            ),
+        }
 
     # ---- signatures and config -------------------------------------------------------------------
 
-    def signatures(self):
-        def encode(images, labels=None):
-            posterior = self.posterior(images, labels)
-            return {"mean": posterior.mean(), "stddev": posterior.stddev()}
+    def _signatures(self):
+        def encode(images, **conditions):
+            posterior = self.posterior(images, conditions)
+            return {"latents": posterior.mean(), "stddev": posterior.stddev()}
 
-        def reconstruct(images, labels=None):
-            latents = self.posterior(images, labels).mean()
-            return {"reconstructions": self.images_of(latents, labels)}
+        def bound(images, seeds, num_samples, **conditions):
+            noise = Noise(seeds, Purpose.BOUND)
+            bounds = self._log_prob_bound(images, conditions, noise, num_samples)
+            return {"log_prob_bound": bounds}
 
-        def bound(images, seeds, num_samples, labels=None):
-            return {"log_prob_bound": self.log_bound(images, labels, Noise(seeds), num_samples)}
-
-        labels = self.condition_inputs()
+        conditions = self.condition_inputs()
         images = {"images": self.data_input()}
         samples = {
             "seeds": Input((None,), "int64"),
             "num_samples": Input((), "int32", minimum=1),
         }
-        return super().signatures() | {
-            "encode": Signature(encode, images | labels, {"mean": NUMBER, "stddev": NUMBER}),
-            "reconstruct": Signature(
-                reconstruct, images | labels, {"reconstructions": self.decode_output}
+        return super()._signatures() | {
+            "encode": Signature(
+                encode, images | conditions, {"latents": NUMBER, "stddev": NUMBER}
             ),
-            "bound": Signature(bound, images | samples | labels, {"log_prob_bound": NUMBER}),
+            "bound": Signature(bound, images | samples | conditions, {"log_prob_bound": NUMBER}),
         }
 
     def get_config(self):

@@ -3,42 +3,77 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks, random
-from keras_gen.autoregressive.ancestral_sampling import Given
+from keras_gen.ancestral_sampling import Given
 from keras_gen.explicit_model import ExplicitModel
-from keras_gen.random import Noise
+from keras_gen.likelihoods import Likelihood
+from keras_gen.model import Conditions
+from keras_gen.random import Noise, Purpose
 from keras_gen.signature import NUMBER, Input, Signature
+
+# From a value's parameters `[n, k]` to the value `[n, ...]`.
+Choice = Callable[[tf.Tensor], tf.Tensor]
 
 
 class AutoregressiveModel(ExplicitModel):
     """A model of p(x) = prod_i p(x_i | the values before it, in the model's order).
 
-    A subclass supplies `log_conditionals`, the terms of the sum log p(x), and `draw`, which draws
-    value after value from a cache, never by running the whole network once for each.
+    A subclass sets `likelihood` and supplies `_log_conditionals`, the terms of the sum log p(x),
+    and `draw`, which draws value after value from a cache, never by running the whole network once
+    for each.
+
+    Attributes:
+        likelihood: of one value.
+        dropout: the share of features dropped in training.
     """
+
+    likelihood: Likelihood
+    dropout: float = 0.0
 
     @property
     def has_conditionals(self) -> bool:
         """Whether the model has one order, and so each value a log-probability of its own."""
         return True
 
-    def log_conditionals(
-        self, x: tf.Tensor, labels: tf.Tensor | None, training: bool = False
+    @property
+    def sample_output(self):
+        return self.likelihood.draw_output
+
+    def _log_conditionals(
+        self, x: tf.Tensor, conditions: Conditions, training: bool = False
     ) -> tf.Tensor:
         """Each value's log-probability given those before it: float32, of the shape of `x`."""
-        raise NotImplementedError(f"{type(self).__name__} must supply log_conditionals().")
+        raise NotImplementedError(f"{type(self).__name__} must supply _log_conditionals().")
 
-    def log_likelihood(self, x, labels, training=False):
-        return _sum_per_example(self.log_conditionals(x, labels, training))
+    def _log_prob(self, x, conditions, training=False):
+        return _sum_per_example(self._log_conditionals(x, conditions, training))
 
-    def draw(self, noise, labels, temperature, given: Given | None = None):
-        """Maps the noise of n seeds to n samples, which keep what is given."""
+    def draw(
+        self,
+        noise: Noise,
+        conditions: Conditions,
+        settings: dict[str, tf.Tensor],
+        given: Given | None = None,
+        choose: Choice | None = None,
+    ) -> tf.Tensor:
+        """Maps the noise of n seeds to n samples.
+
+        Args:
+            noise: of n seeds.
+            conditions: tensors `[n, ...]` by name.
+            settings: tensors `[n]` by name.
+            given: values that are known, which samples keep.
+            choose: what chooses each value instead of the noise.
+
+        Returns:
+            `[n, ...]` stored data.
+        """
         raise NotImplementedError(f"{type(self).__name__} must supply draw().")
 
     def dropout_seeds(self, training: bool) -> Iterator[tf.Tensor | None]:
@@ -49,10 +84,12 @@ class AutoregressiveModel(ExplicitModel):
         """
         if not training or not self.dropout:
             return itertools.repeat(None)
+        noise = self.noise_of_step(Purpose.DROPOUT)
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        step = tf.cast(self.optimizer.iterations, tf.int32)
-        first = tf.constant(self.seed % 2**31, tf.int32) + 1_000_003 * replica
-        return (tf.stack([first + layer, step]) for layer in itertools.count())
+        return (
+            tf.bitcast(noise.bits((2,), stream=layer, step=replica)[0], tf.int32)
+            for layer in itertools.count()
+        )
 
     def log_prob(
         self, x: Any, labels: Any = None, per_dimension: bool = False, **conditions: Any
@@ -63,7 +100,7 @@ class AutoregressiveModel(ExplicitModel):
             x: stored data `[n, ...]`, as the model takes it.
             labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
             per_dimension: whether to give each value's own log-probability, given those before it.
-            **conditions: what a model takes beside labels, such as `local` of a WaveNet.
+            **conditions: what an example comes with beside labels.
 
         Returns:
             float32 `[n]`, or of the shape of `x`, in nats.
@@ -77,10 +114,9 @@ class AutoregressiveModel(ExplicitModel):
         """
         if per_dimension and not self.has_conditionals:
             raise ValueError("per_dimension must be False: this model mixes several orders.")
-        x = self.check_data(x)
-        output = "log_conditionals" if per_dimension else "log_prob"
-        conditions = self.check_conditions(len(x), labels, x, **conditions)
-        return self.run("log_prob", x, *conditions, output=output)
+        inputs = {self.format.name: self.check_data(x), "labels": labels, **conditions}
+        outputs = self.run("log_prob", **inputs)
+        return outputs["log_conditionals" if per_dimension else "log_prob"]
 
     def complete(
         self,
@@ -88,8 +124,7 @@ class AutoregressiveModel(ExplicitModel):
         mask: Any,
         labels: Any = None,
         seed: int | None = None,
-        temperature: Any = 1.0,
-        **conditions: Any,
+        **conditions_and_settings: Any,
     ) -> np.ndarray:
         """Draws the missing values of examples, each given those before it in the model's order.
 
@@ -99,11 +134,11 @@ class AutoregressiveModel(ExplicitModel):
                 for all.
             labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
             seed: the same seed gives the same completions; a new one is drawn where `None`.
-            temperature: at least 0, one or `[n]`.
-            **conditions: what a model takes beside labels, such as `local` of a WaveNet.
+            **conditions_and_settings: as in `sample`.
 
         Returns:
-            Stored data of the shape of `x`, and equal to it where `mask` is true.
+            Stored data of the shape of `x`, and equal to it where `mask` is true (sound, but for
+            its companding).
 
         Raises:
             ValueError: an argument is of another shape or kind, or out of range.
@@ -114,36 +149,78 @@ class AutoregressiveModel(ExplicitModel):
             >>> model.complete(images, mask, seed=0)
         """
         x = self.check_data(x)
-        conditions = self.check_conditions(len(x), labels, x, **conditions)
-        return self._complete(x, mask, conditions, seed, temperature)
+        inputs = {
+            self.format.name: x,
+            "mask": checks.mask("mask", mask, x.shape),
+            "seeds": random.seeds_for(seed, len(x)),
+            "labels": labels,
+        }
+        return self.run("complete", **inputs, **conditions_and_settings)["samples"]
 
-    def _complete(self, x: np.ndarray, mask, conditions, seed, temperature, *more: Any):
-        """Runs "complete" on data that is checked, with inputs of the subclass's own at the end."""
-        mask = checks.mask("mask", mask, x.shape)
-        temperature = self.check_temperature(temperature, len(x))
-        seeds = random.spread(self.check_seed(seed), len(x))
-        return self.run("complete", x, mask, seeds, temperature, *conditions, *more)
+    def step_through(
+        self,
+        choose: Callable[[np.ndarray], np.ndarray],
+        num_examples: int,
+        labels: Any = None,
+        **conditions: Any,
+    ) -> np.ndarray:
+        """Goes through all values of examples, one after another in the model's order, in Python.
 
-    def signatures(self):
+        What an entropy coder needs: it is given each value's distribution, and gives the value.
+
+        Args:
+            choose: from the parameters of the likelihood of a value, float32 `[n, k]`, to the
+                values, `[n]` (or `[n, *event_shape]`): of the tokens, where the format has tokens.
+            num_examples: n, at least 1.
+            labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
+            **conditions: what an example comes with beside labels.
+
+        Returns:
+            The examples that were chosen, stored data `[n, ...]`.
+
+        Raises:
+            ValueError: an argument is missing, unknown or out of range.
+
+        Example:
+            >>> mode = lambda parameters: model.likelihood.mode(parameters).numpy()
+            >>> model.step_through(mode, num_examples=4)
+        """
+
+        def chosen(parameters: tf.Tensor) -> tf.Tensor:
+            return tf.convert_to_tensor(choose(parameters.numpy()), self.likelihood.dtype)
+
+        seeds = np.zeros(checks.positive("num_examples", num_examples), np.int64)
+        signature = self.signatures()["sample"]
+        arrays = signature.check({"seeds": seeds, "labels": labels, **conditions})
+        tensors = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
+        noise = Noise(tensors.pop("seeds"))
+        return self.draw(noise, *self.apart(tensors), choose=chosen).numpy()
+
+    def _signatures(self):
+        name = self.format.name
+
         def log_prob(**inputs):
-            x = inputs.pop(self.data_name)
-            log_conditionals = self.log_conditionals(x, self.condition(**inputs))
+            log_conditionals = self._log_conditionals(inputs.pop(name), inputs)
             return {
                 "log_prob": _sum_per_example(log_conditionals),
                 "log_conditionals": log_conditionals,
             }
 
-        def complete(mask, seeds, temperature, **inputs):
-            given = Given(inputs.pop(self.data_name), mask)
-            condition = self.condition(**inputs)
-            return {"samples": self.draw(Noise(seeds), condition, temperature, given)}
+        def complete(mask, seeds, **inputs):
+            given = Given(inputs.pop(name), mask)
+            noise = Noise(seeds, Purpose.COMPLETE)
+            return {"samples": self.draw(noise, *self.apart(inputs), given=given)}
 
-        signatures = super().signatures()
+        signatures = super()._signatures()
         data = self.data_input()
-        given = {self.data_name: data, "mask": Input(data.shape, "bool")}
-        signatures["complete"] = Signature(
-            complete, given | signatures["sample"].inputs, {"samples": self.sample_output}
-        )
+        inputs = {
+            name: data,
+            "mask": Input(data.shape, "bool", longest=data.longest),
+            "seeds": Input((None,), "int64"),
+            **self.setting_inputs(),
+            **self.condition_inputs(),
+        }
+        signatures["complete"] = Signature(complete, inputs, {"samples": self.sample_output})
         if self.has_conditionals:
             outputs = {"log_prob": NUMBER, "log_conditionals": NUMBER}
             signatures["log_prob"] = Signature(log_prob, signatures["log_prob"].inputs, outputs)

@@ -1,7 +1,6 @@
 """Char-RNN: text, character by character, from stacked recurrent cells.
 
-Karpathy 2015, "The Unreasonable Effectiveness of Recurrent Neural Networks"; the cells are those of
-Hochreiter & Schmidhuber 1997 (LSTM) and Cho et al. 2014, arXiv 1406.1078 (GRU).
+Karpathy 2015, "The Unreasonable Effectiveness of Recurrent Neural Networks".
 """
 
 from __future__ import annotations
@@ -12,12 +11,11 @@ import keras
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.autoregressive.ancestral_sampling import take_turns
+from keras_gen.ancestral_sampling import take_turns
+from keras_gen.autoregressive.layers.dense_head import DenseHead
+from keras_gen.autoregressive.layers.recurrent_layer import CELLS, RecurrentLayer
 from keras_gen.autoregressive.sequence_model import SequenceModel
-from keras_gen.autoregressive.tokenizers import Characters
-from keras_gen.likelihoods.categorical import log_prob_of_choice
-
-CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+from keras_gen.formats import Text
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -26,7 +24,8 @@ class CharRNN(SequenceModel):
 
     Training goes through a batch's texts in pieces of `truncation` characters: each piece is a step
     of the optimizer, and begins with the state in which the piece before ended (truncated
-    back-propagation through time). So texts much longer than a piece teach what reaches further.
+    back-propagation through time). So texts much longer than a piece teach what reaches further,
+    and a batch takes as many optimizer steps as it has pieces; rates and schedules count those.
 
     Args:
         vocabulary: the characters that a text may have.
@@ -36,8 +35,7 @@ class CharRNN(SequenceModel):
         num_layers: how many there are.
         embedding_dim: features of a character.
         truncation: characters between two cuts of the gradient.
-        seed: kept for symmetry: training uses no noise.
-        **kwargs: of `keras.Model`.
+        **kwargs: of `Model`: `average_decay`, `seed` (unused in training); not `num_classes`.
 
     Raises:
         ValueError: an argument is out of range.
@@ -60,16 +58,21 @@ class CharRNN(SequenceModel):
         self,
         vocabulary: str,
         length: int = 500,
+        *,
         cell: str = "lstm",
         units: int = 256,
         num_layers: int = 2,
         embedding_dim: int = 64,
         truncation: int = 100,
-        seed: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(Characters(vocabulary), length=length, seed=seed, **kwargs)
-        self.vocabulary = self.tokenizer.vocabulary
+        if kwargs.get("num_classes") is not None:
+            raise ValueError(
+                "num_classes must be None: CharRNN has no use for labels, received "
+                f"{kwargs['num_classes']}."
+            )
+        super().__init__(Text(vocabulary), length, **kwargs)
+        self.vocabulary = self.format.vocabulary
         if cell not in CELLS:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, received {cell!r}.")
         self.cell = cell
@@ -77,71 +80,70 @@ class CharRNN(SequenceModel):
         self.num_layers = checks.in_range("num_layers", num_layers, 1, 100)
         self.embedding_dim = checks.positive("embedding_dim", embedding_dim)
         self.truncation = checks.positive("truncation", truncation)
-        num_tokens = self.tokenizer.num_tokens
-        self.embedding = self.add_weight(
-            (num_tokens + 1, embedding_dim), "uniform", name="embedding"
-        )
+        num_tokens = self.format.num_tokens
         self.recurrent = [
-            CELLS[cell](
+            RecurrentLayer(
+                cell,
+                units if i else embedding_dim,
                 units,
-                return_sequences=True,
-                return_state=True,
+                num_tokens=None if i else num_tokens,
                 dtype=self.dtype_policy,
-                name=f"{cell}_{i + 1}",
+                name=f"recurrent_{i + 1}",
             )
             for i in range(num_layers)
         ]
-        for i, layer in enumerate(self.recurrent):
-            layer.build((None, None, units if i else embedding_dim))
-        self.head = keras.layers.Dense(num_tokens, dtype="float32", name="head")
-        self.head.build((None, units))
-        self.built = True
+        self.head = DenseHead([units, num_tokens], dtype=self.dtype_policy, name="head")
+        self.stack = [*self.recurrent, self.head]
+        self.finish_build()
 
     # ---- objective -------------------------------------------------------------------------------
 
-    def call(self, x, labels=None, training=False):
-        inputs = self.shifted(self.tokenizer.encode(x))
+    def _parameters(self, x, conditions, training=False):
+        inputs = self.shifted(self.format.encode(x))
         num = tf.shape(x)[0]
         if training:
-            return self._run(inputs, self._no_states(num))[0]
+            return self._run(inputs, self._initial_states(num))[0]
         # Step by step, as samples are drawn: Keras's recurrent layers do not all convert to ONNX.
-        weights, states = self.start(num, None)
-        inputs = tf.transpose(inputs)
+        weights = [layer.step_weights() for layer in self.stack]
+        row_caches = [layer.empty(num, self.row_length) for layer in self.stack]
+        begun = self._begin_row(0, None, row_caches, weights)
+        shared, features = [of_layer.shared for of_layer in begun], [()] * len(begun)
+        inputs = tf.transpose(inputs)  # [time, n]
 
-        def turn(index, states, _):
-            logits, states, _ = self.step(tf.gather(inputs, index), None, states, weights, None)
-            return states, [logits]
+        def turn(index, caches, _):
+            token = tf.gather(inputs, index)
+            logits, caches, _ = self._step(token, caches, weights, features, shared)
+            return caches, [logits]
 
-        logits = tf.TensorSpec([None, self.tokenizer.num_tokens])
-        _, (logits,) = take_turns(tf.shape(inputs)[0], 1, turn, states, [logits])
+        _, (logits,) = take_turns(
+            tf.shape(inputs)[0],
+            1,
+            turn,
+            [of_layer.cache for of_layer in begun],
+            [tf.TensorSpec([None, self.format.num_tokens])],
+        )
         return tf.transpose(logits, [1, 0, 2])
 
-    def _no_states(self, num: tf.Tensor) -> list[list[tf.Tensor]]:
-        """Each layer's state before the first character."""
-        count = 2 if self.cell == "lstm" else 1
-        return [
-            [tf.zeros([num, self.units], self.compute_dtype) for _ in range(count)]
-            for _ in self.recurrent
-        ]
+    def _initial_states(self, num: tf.Tensor) -> list[list[tf.Tensor]]:
+        return [layer.initial_state(num, self.compute_dtype) for layer in self.recurrent]
 
     def _run(self, inputs: tf.Tensor, states: list) -> tuple[tf.Tensor, list]:
         """Logits of tokens `[n, time]` that see `inputs`, and the states after them."""
-        features = tf.gather(tf.cast(self.embedding, self.compute_dtype), inputs)
-        next_states = []
+        features, next_states = inputs, []
         for layer, state in zip(self.recurrent, states, strict=True):
-            features, *state = layer(features, initial_state=state, training=True)
+            features, state = layer(features, state)
             next_states.append(state)
         return self.head(features), next_states
 
     def train_step(self, data):
         x, _ = self.unpack(data)
-        tokens = self.tokenizer.encode(x)
+        tokens = self.format.encode(x)
         inputs = self.shifted(tokens)
-        states = self._no_states(tf.shape(x)[0])
+        states = self._initial_states(tf.shape(x)[0])
         time = x.shape[1]
         if time is None:
             raise ValueError("x must have a length that is known when training starts.")
-        log_probs = tf.zeros([tf.shape(x)[0]])
+        log_prob = tf.zeros([tf.shape(x)[0]])
         for begin in range(0, time, self.truncation):
             piece = slice(begin, begin + self.truncation)
             after: list = []
@@ -149,54 +151,10 @@ class CharRNN(SequenceModel):
             def objective(piece=piece, states=states, after=after):
                 logits, next_states = self._run(inputs[:, piece], states)
                 after[:] = next_states
-                of_piece = log_prob_of_choice(logits, tokens[:, piece])
-                return {"loss": -tf.reduce_sum(of_piece, axis=1)}
+                log_probs = self.likelihood.log_prob(logits, tokens[:, piece])
+                return {"loss": -tf.reduce_sum(log_probs, axis=1)}
 
-            terms = self.descend(self.optimizer, self.trainable_variables, objective)
-            log_probs -= terms["loss"]
+            terms = self.descend(self.optimizer, self.learned_weights(), objective)
+            log_prob -= terms["loss"]
             states = tf.nest.map_structure(tf.stop_gradient, after)
-        return self.report(self.terms_of(log_probs, time))
-
-    # ---- sampling --------------------------------------------------------------------------------
-
-    def start(self, num, labels):
-        cells = [layer.cell for layer in self.recurrent]
-        # What a character gives the first layer's gates, for all characters at once.
-        first = tf.matmul(self.embedding, cells[0].kernel)
-        kernels = [tf.convert_to_tensor(cell.kernel) for cell in cells[1:]]
-        recurrent = [tf.convert_to_tensor(cell.recurrent_kernel) for cell in cells]
-        biases = [tf.convert_to_tensor(cell.bias) for cell in cells]
-        head = [tf.convert_to_tensor(part) for part in (self.head.kernel, self.head.bias)]
-        states = [[tf.cast(x, tf.float32) for x in state] for state in self._no_states(num)]
-        return (first, kernels, recurrent, biases, head), states
-
-    def step(self, token, features, cache, weights, shared):
-        first, kernels, recurrent, biases, head = weights
-        of_input, next_cache = tf.gather(first, token), []
-        for i, state in enumerate(cache):
-            next_state = STEPS[self.cell](recurrent[i], biases[i], of_input, *state)
-            next_cache.append(next_state)
-            if i < len(kernels):
-                of_input = tf.matmul(next_state[0], kernels[i])
-        return tf.matmul(next_cache[-1][0], head[0]) + head[1], next_cache, ()
-
-
-def lstm_step(kernel, bias, of_input, hidden, carry) -> list[tf.Tensor]:
-    """One update of Keras's LSTM cell: its state, of which the first is the output."""
-    enter, forget, content, leave = tf.split(of_input + tf.matmul(hidden, kernel) + bias, 4, axis=1)
-    carry = tf.sigmoid(forget) * carry + tf.sigmoid(enter) * tf.tanh(content)
-    return [tf.sigmoid(leave) * tf.tanh(carry), carry]
-
-
-def gru_step(kernel, bias, of_input, hidden) -> list[tf.Tensor]:
-    """One update of Keras's GRU cell: its state, which is the output."""
-    keep, reset, content = tf.split(of_input + bias[0], 3, axis=1)
-    keep_state, reset_state, content_state = tf.split(
-        tf.matmul(hidden, kernel) + bias[1], 3, axis=1
-    )
-    keep = tf.sigmoid(keep + keep_state)
-    candidate = tf.tanh(content + tf.sigmoid(reset + reset_state) * content_state)
-    return [keep * hidden + (1.0 - keep) * candidate]
-
-
-STEPS = {"lstm": lstm_step, "gru": gru_step}
+        return self.end_step(self.terms_of(log_prob, x))

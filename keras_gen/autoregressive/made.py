@@ -15,21 +15,24 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen import checks, random
-from keras_gen.autoregressive.ancestral_sampling import Given, Row, Step, ancestral_sampling
+from keras_gen import checks
+from keras_gen.ancestral_sampling import Given, Row, Step, ancestral_sampling
+from keras_gen.autoregressive.layers.masked_dense import pointwise
 from keras_gen.autoregressive.pixel_model import PixelModel
-from keras_gen.likelihoods import Likelihood, likelihood_of
-from keras_gen.random import Noise
+from keras_gen.model import Conditions
+from keras_gen.random import Noise, Purpose
 
-# The noise that chooses a mask: apart from that of the values.
+# The noise that chooses a mask is another than that of the values.
 _MASK_STREAM = 1
+# Features that a source gives to each pixel.
+_SOURCE_FILTERS = 16
 
 ORDERINGS = ("natural", "random")
 
 
 @keras.saving.register_keras_serializable("keras_gen")
 class MADE(PixelModel):
-    """MADE over the values of images, in raster order or in random ones.
+    """MADE over the values of images, or of codes on a grid, in raster order or in random ones.
 
     With several masks, each training step takes one of them at random (order- and
     connectivity-agnostic training), `log_prob` is that of their equal mixture (the ensemble), and
@@ -37,15 +40,15 @@ class MADE(PixelModel):
 
     Args:
         image_shape: (height, width, channels).
-        levels: how many values a channel takes, 2 to 256.
+        levels: how many values a channel takes, 2 to 256; of codes, 2 to 65,536.
         hidden_units: of each hidden layer.
         ordering: "natural", raster order, or "random", another order for each mask.
         num_masks: how many masks there are.
         num_classes: of the labels that shift the first layer and the logits; `None` is
             unconditional.
-        likelihood: of a channel's value; `None` is Bernoulli for 2 levels and else Categorical.
-        seed: of the orderings and masks, and of the choice among them.
-        **kwargs: of `keras.Model`.
+        **kwargs: of `PixelModel`: `likelihood` (of a channel's value), `source` (which shifts what
+            labels shift), `codes`, `average_decay`, `seed` (of the orderings and masks, and of the
+            choice among them in training).
 
     Attributes:
         orders: int32 `[num_masks, d]`, the flat index of the value that comes 1st, 2nd, ...
@@ -68,15 +71,14 @@ class MADE(PixelModel):
         self,
         image_shape: Sequence[int],
         levels: int = 256,
+        *,
         hidden_units: Sequence[int] = (512, 512),
         ordering: str = "natural",
         num_masks: int = 1,
         num_classes: int | None = None,
-        likelihood: Likelihood | None = None,
-        seed: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(image_shape, levels=levels, num_classes=num_classes, seed=seed, **kwargs)
+        super().__init__(image_shape, levels=levels, num_classes=num_classes, **kwargs)
         self.hidden_units = tuple(checks.positive("hidden_units", units) for units in hidden_units)
         if not self.hidden_units:
             raise ValueError("hidden_units must name at least one layer, received none.")
@@ -86,10 +88,13 @@ class MADE(PixelModel):
             )
         self.ordering = ordering
         self.num_masks = checks.in_range("num_masks", num_masks, 1, 10_000)
-        self.likelihood = likelihood_of(self.levels, likelihood)
 
-        outputs = self.num_dimensions * self.likelihood.num_parameters
-        sizes = [self.num_dimensions, *self.hidden_units, outputs]
+        height, width, channels = self.image_shape
+        self._num_values = height * width * channels
+        # One feature of a pixel's channel, several of a code.
+        self._value_features = self.embedding.size // channels
+        outputs = self._num_values * self.likelihood.num_parameters
+        sizes = [self._num_values * self._value_features, *self.hidden_units, outputs]
         self.kernels = [
             self.add_weight(shape, keras.initializers.GlorotUniform(), name=f"kernel_{i}")
             for i, shape in enumerate(itertools.pairwise(sizes))
@@ -102,22 +107,33 @@ class MADE(PixelModel):
                 self.add_weight((num_classes, size), "zeros", name=f"label_bias_{i}")
                 for i, size in ((0, sizes[1]), (len(sizes) - 2, outputs))
             ]
+        self._build_source(_SOURCE_FILTERS)
+        if self.source is not None:
+            # All of the source reaches every hidden unit; a pixel's own part, its logits too.
+            shapes = {
+                "source_to_hidden": (height * width * _SOURCE_FILTERS, sizes[1]),
+                "source_to_logits": (_SOURCE_FILTERS, channels * self.likelihood.num_parameters),
+            }
+            self.source_to_hidden, self.source_to_logits = (
+                self.add_weight(shape, keras.initializers.GlorotUniform(), name=name)
+                for name, shape in shapes.items()
+            )
         rngs = [np.random.default_rng([self.seed, mask]) for mask in range(num_masks)]
         self.orders = np.stack([self._order(rng) for rng in rngs])
-        # A hidden unit of degree k sees the k first values; an output, units of lesser degrees.
-        per_mask = [self._degrees(rng) for rng in rngs]
-        self.degrees = [np.stack(layer) for layer in zip(*per_mask, strict=True)]
         self.ranks = np.argsort(self.orders, axis=1).astype(np.int32)
-        self.built = True
+        # A hidden unit of degree k sees the k first values; an output, units of lesser degrees.
+        of_masks = [self._degrees(rng) for rng in rngs]
+        self.degrees = [np.stack(layer) for layer in zip(*of_masks, strict=True)]
+        self.finish_build()
 
     def _order(self, rng: np.random.Generator) -> np.ndarray:
-        size = self.num_dimensions
+        size = self._num_values
         order = np.arange(size) if self.ordering == "natural" else rng.permutation(size)
         return order.astype(np.int32)
 
     def _degrees(self, rng: np.random.Generator) -> list[np.ndarray]:
         """The degree of each unit, by layer: spread evenly, or at random where masks differ."""
-        most = max(self.num_dimensions - 1, 1)
+        most = max(self._num_values - 1, 1)
         least, degrees = 1, []
         for units in self.hidden_units:
             if self.num_masks == 1:
@@ -132,7 +148,10 @@ class MADE(PixelModel):
     def masked_kernels(self, mask: int | tf.Tensor) -> list[tf.Tensor]:
         """The kernels under one of the masks: int scalar, a tensor will do."""
         ranks = tf.gather(self.ranks, mask)
-        degrees = [ranks + 1, *(tf.gather(layer, mask) for layer in self.degrees)]
+        degrees = [
+            tf.repeat(ranks + 1, self._value_features),
+            *(tf.gather(layer, mask) for layer in self.degrees),
+        ]
         masks = [after[None] >= before[:, None] for before, after in itertools.pairwise(degrees)]
         of_outputs = tf.repeat(ranks + 1, self.likelihood.num_parameters)
         masks.append(of_outputs[None] > degrees[-1][:, None])
@@ -141,138 +160,154 @@ class MADE(PixelModel):
             for kernel, mask in zip(self.kernels, masks, strict=True)
         ]
 
-    def layer_biases(self, labels: tf.Tensor | None) -> list[tf.Tensor]:
-        """The bias of each layer, `[units]`, or `[n, units]` where labels shift it."""
+    def layer_biases(self, conditions: Conditions) -> list[tf.Tensor]:
+        """The bias of each layer, float32 `[units]`, or `[n, units]` where conditions shift it."""
         biases = [tf.convert_to_tensor(bias) for bias in self.biases]
         if self.num_classes is not None:
             for i, of_label in zip((0, -1), self.label_biases, strict=True):
-                biases[i] += tf.gather(of_label, labels)
+                biases[i] += tf.gather(of_label, conditions["labels"])
+        source = self.source_features(conditions)
+        if source is not None:
+            source = tf.cast(source, tf.float32)  # [n, height, width, filters]
+            flat = tf.reshape(source, [-1, self.source_to_hidden.shape[0]])
+            biases[0] += tf.matmul(flat, self.source_to_hidden)
+            to_logits = pointwise(source, tf.convert_to_tensor(self.source_to_logits))
+            biases[-1] += tf.reshape(to_logits, [-1, self.biases[-1].shape[0]])
         return biases
 
     # ---- objective -------------------------------------------------------------------------------
 
-    def call(self, x, labels=None, training=False, mask_index: int | tf.Tensor = 0):
-        hidden = tf.reshape(self.to_unit(x), [-1, self.num_dimensions])
-        layers = list(zip(self.masked_kernels(mask_index), self.layer_biases(labels), strict=True))
+    def _parameters(self, x, conditions, training=False, mask: int | tf.Tensor = 0):
+        hidden = tf.reshape(self.embedding(x), [-1, self.kernels[0].shape[0]])
+        layers = list(zip(self.masked_kernels(mask), self.layer_biases(conditions), strict=True))
         for kernel, bias in layers[:-1]:
             hidden = tf.nn.relu(tf.matmul(hidden, kernel) + tf.cast(bias, hidden.dtype))
         kernel, bias = layers[-1]
-        parameters = tf.cast(tf.matmul(hidden, kernel), tf.float32) + tf.cast(bias, tf.float32)
+        parameters = tf.cast(tf.matmul(hidden, kernel), tf.float32) + bias
         return tf.reshape(parameters, [-1, *self.image_shape, self.likelihood.num_parameters])
 
-    def log_likelihood(self, x, labels, training=False):
+    def _log_prob(self, x, conditions, training=False):
         if self.num_masks == 1:
-            return super().log_likelihood(x, labels, training)
+            return super()._log_prob(x, conditions, training)
         if training:
-            step = tf.cast(self.optimizer.iterations, tf.int64)
-            mask = self.mask_of(Noise(random.spread(self.seed, 1, stream=step)))[0]
-            return self._log_likelihood_under(mask, x, labels)
+            mask = self.mask_of(self.noise_of_step(Purpose.TRAIN))[0]
+            return self._log_prob_under(mask, x, conditions)
         # log of the mean of the probabilities, mask after mask: one set of activations at a time.
-        log_probs = [self._log_likelihood_under(i, x, labels) for i in range(self.num_masks)]
+        log_probs = [self._log_prob_under(mask, x, conditions) for mask in range(self.num_masks)]
         return tf.reduce_logsumexp(tf.stack(log_probs), axis=0) - math.log(self.num_masks)
 
-    def _log_likelihood_under(self, mask_index, x, labels):
-        log_probs = self.likelihood.log_prob(self(x, labels, mask_index=mask_index), x)
+    def _log_prob_under(self, mask: int | tf.Tensor, x, conditions) -> tf.Tensor:
+        log_probs = self.likelihood.log_prob(self._parameters(x, conditions, mask=mask), x)
         return tf.reduce_sum(log_probs, axis=[1, 2, 3])
-
-    # ---- sampling --------------------------------------------------------------------------------
-
-    def mask_of(self, noise: Noise) -> tf.Tensor:
-        """The mask under which each sample is drawn: int32 `[n]`."""
-        u = noise.uniform((1,), stream=_MASK_STREAM)[:, 0]
-        return tf.cast(u * self.num_masks, tf.int32)
-
-    def draw(self, noise, labels, temperature, given=None):
-        height, width, channels = self.image_shape
-        num = tf.shape(noise.seeds)[0]
-        # With one mask for all, what follows from it has a batch of one, and broadcasts.
-        mask = self.mask_of(noise) if self.num_masks > 1 else tf.zeros([1], tf.int32)
-        orders = tf.gather(self.orders, mask)
-        groups = [
-            tf.gather(_units_by_degree(layer, self.num_dimensions), mask) for layer in self.degrees
-        ]
-        degrees = [tf.gather(layer, mask) for layer in self.degrees]
-        # A row more, of zeros: where a degree has fewer units than another, it pads.
-        kernels = [tf.pad(kernel, [[0, 1], [0, 0]]) for kernel in self.kernels[1:-1]]
-        biases = self.layer_biases(labels)
-        k = self.likelihood.num_parameters
-        to_logits = tf.transpose(
-            tf.reshape(self.kernels[-1], [-1, self.num_dimensions, k]), [1, 0, 2]
-        )
-        logit_bias = tf.reshape(biases[-1], [-1, self.num_dimensions, k])
-
-        def begin_row(row, cache, _):
-            return Row((), self.likelihood.noise(noise, (width * channels,), step=row), cache, ())
-
-        def step(column, cache):
-            # The value of rank t + 1, from the units of degrees up to t: all that are complete.
-            t, sums = cache
-            at = tf.gather(orders, t, axis=1)
-            complete = tf.cast(degrees[-1] <= t, tf.float32) * tf.nn.relu(sums[-1])
-            logits = tf.matmul(complete[:, None], tf.gather(to_logits, at))[:, 0]
-            logits += _at(logit_bias, at)
-            value = column.keep(self.likelihood.draw(logits, column.noise, temperature))
-            # The value goes to the units that may see it; those that it completes pass it on.
-            t += 1
-            rows = tf.gather(self.kernels[0], at) * tf.cast(degrees[0] >= t, tf.float32)
-            next_sums = [sums[0] + self.to_unit(value, "float32")[:, None] * rows]
-            for group, after, kernel, total in zip(
-                groups, degrees[1:], kernels, sums[1:], strict=False
-            ):
-                units = tf.gather(group, t, axis=1)
-                final = tf.nn.relu(_columns(tf.pad(next_sums[-1], [[0, 0], [0, 1]]), units))
-                passed = tf.matmul(final[:, None], tf.gather(kernel, units))[:, 0]
-                next_sums.append(total + passed * tf.cast(after >= t, tf.float32))
-            return Step(value, (t, next_sums))
-
-        if given is not None:
-            shape = [num, height, width * channels]
-            given = Given(
-                *(
-                    tf.reshape(_columns(tf.reshape(part, [num, -1]), orders), shape)
-                    for part in given
-                )
-            )
-        sums = [
-            tf.zeros([num, units]) + bias
-            for units, bias in zip(self.hidden_units, biases[:-1], strict=True)
-        ]
-        values = ancestral_sampling(
-            height,
-            width * channels,
-            tf.TensorSpec([None], tf.uint8),
-            (tf.constant(0), sums),
-            begin_row,
-            step,
-            lambda begun, column_cache, *_: column_cache,
-            given,
-        )
-        by_rank = tf.transpose(tf.reshape(values, [self.num_dimensions, -1]))
-        images = _columns(by_rank, tf.gather(self.ranks, mask))
-        return tf.reshape(images, [-1, *self.image_shape])
-
-    # ---- signatures ------------------------------------------------------------------------------
 
     @property
     def has_conditionals(self):
         # A mixture over orders has none: no value comes before another.
         return self.num_masks == 1
 
+    # ---- sampling --------------------------------------------------------------------------------
+
+    def mask_of(self, noise: Noise) -> tf.Tensor:
+        """The mask of each sample: int32 `[n]`."""
+        u = noise.uniform((1,), stream=_MASK_STREAM)[:, 0]
+        return tf.cast(u * self.num_masks, tf.int32)
+
+    def draw(self, noise, conditions, settings, given=None, choose=None):
+        if choose is not None and not self.has_conditionals:
+            raise ValueError("choose must be None: this model mixes several orders.")
+        height, width, channels = self.image_shape
+        size, columns = self._num_values, width * channels
+        num = tf.shape(noise.seeds)[0]
+        # Of a mask for each sample, what follows from it has an axis of samples first; with one
+        # mask for all, it has none.
+        mask = 0 if self.num_masks == 1 else self.mask_of(noise)
+        orders, ranks = tf.gather(self.orders, mask), tf.gather(self.ranks, mask)
+        degrees = [tf.gather(layer, mask) for layer in self.degrees]
+        groups = [tf.gather(_units_by_degree(layer, size), mask) for layer in self.degrees]
+        biases = self.layer_biases(conditions)
+        # By value: the kernel from its features, and that to its parameters, with their bias.
+        k = self.likelihood.num_parameters
+        from_value = tf.reshape(self.kernels[0], [size, self._value_features, -1])
+        to_value = tf.transpose(tf.reshape(self.kernels[-1], [-1, size, k]), [1, 0, 2])
+        value_bias = tf.reshape(biases[-1], [*([-1] * (biases[-1].shape.rank - 1)), size, k])
+        # A row more, of zeros: where a degree has fewer units than another, it pads.
+        kernels = [tf.pad(kernel, [[0, 1], [0, 0]]) for kernel in self.kernels[1:-1]]
+
+        def begin_row(row, cache, _):
+            return Row((), self.likelihood.noise(noise, (columns,), step=row), cache, ())
+
+        def step(column, cache):
+            # The value of rank t, counted from 0, follows from the units of degrees up to t: all
+            # that they see is there.
+            t, sums = cache
+            at = tf.gather(orders, t, axis=orders.shape.rank - 1)
+            complete = tf.where(degrees[-1] <= t, tf.nn.relu(sums[-1]), 0.0)
+            parameters = _product(complete, tf.gather(to_value, at)) + _entry(value_bias, at)
+            value = self.choose_value(
+                parameters, column.noise, settings["temperature"], column.known, choose
+            )
+            # The value goes to the units that may see it; those that it completes pass it on.
+            t += 1
+            features = self.embedding(value[:, None], dtype="float32")
+            seen = sums[0] + _product(features, tf.gather(from_value, at))
+            next_sums = [tf.where(degrees[0] >= t, seen, sums[0])]
+            for group, after, kernel, total in zip(
+                groups, degrees[1:], kernels, sums[1:], strict=False
+            ):
+                units = tf.gather(group, t, axis=group.shape.rank - 2)
+                final = tf.nn.relu(_columns(tf.pad(next_sums[-1], [[0, 0], [0, 1]]), units))
+                passed = total + _product(final, tf.gather(kernel, units))
+                next_sums.append(tf.where(after >= t, passed, total))
+            return Step(value, (t, next_sums))
+
+        if given is not None:
+            # As rows of values in the order in which they are drawn.
+            shape = [num, height, columns]
+            given = Given(
+                *(tf.reshape(_columns(tf.reshape(x, [num, size]), orders), shape) for x in given)
+            )
+        values = ancestral_sampling(
+            height,
+            columns,
+            tf.TensorSpec([None], self.format.dtype),
+            (
+                tf.constant(0),
+                [
+                    tf.zeros([num, units]) + bias
+                    for units, bias in zip(self.hidden_units, biases[:-1], strict=True)
+                ],
+            ),
+            begin_row,
+            step,
+            lambda begun, column_cache, *_: column_cache,
+            given,
+        )
+        in_order = tf.transpose(tf.reshape(values, [size, num]))
+        return tf.reshape(_columns(in_order, ranks), [-1, *self.image_shape])
+
+
+# ---- with one mask for all examples, or one for each ---------------------------------------------
+
 
 def _columns(x: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    """Chosen columns of `[n, d]`: by an index `[n, m]`, or by one for all, `[1, m]`."""
-    if index.shape[0] == 1:
-        return tf.gather(x, index[0], axis=1)
+    """Chosen columns of `[n, d]`: by one index for all, `[m]`, or by each one's own, `[n, m]`."""
+    if index.shape.rank == 1:
+        return tf.gather(x, index, axis=1)
     return tf.gather(x, index, batch_dims=1)
 
 
-def _at(x: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
-    """One entry each of `[n or 1, d, k]`, at `[n or 1]`: `[n or 1, k]`."""
-    if at.shape[0] == 1:
-        return tf.gather(x, at[0], axis=1)
-    if x.shape[0] == 1:
-        return tf.gather(x[0], at)
-    return tf.gather(x, at, batch_dims=1)
+def _product(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """`[n, d]` by a kernel for all, `[d, m]`, or by each one's own, `[n, d, m]`: `[n, m]`."""
+    if kernel.shape.rank == 2:
+        return tf.matmul(x, kernel)
+    return tf.matmul(x[:, None], kernel)[:, 0]
+
+
+def _entry(x: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
+    """One entry of `[d, k]`, or of each one's own `[n, d, k]`: at a scalar for all, or at `[n]`."""
+    if x.shape.rank == 2:
+        return tf.gather(x, at)
+    return tf.gather(x, at, axis=1, batch_dims=at.shape.rank)
 
 
 def _units_by_degree(degrees: np.ndarray, size: int) -> np.ndarray:

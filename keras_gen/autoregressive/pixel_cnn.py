@@ -12,25 +12,76 @@ import keras
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.autoregressive.ancestral_sampling import Row, Step, raster_scan
-from keras_gen.autoregressive.head import Head
-from keras_gen.autoregressive.masked_convolution import MaskedConv2D
-from keras_gen.autoregressive.masked_dense import joined
-from keras_gen.autoregressive.pixel_model import PixelModel
-from keras_gen.autoregressive.residual_block import Pixel, ResidualBlock
-from keras_gen.likelihoods import Likelihood, likelihood_of
+from keras_gen.ancestral_sampling import joined
+from keras_gen.autoregressive.layers.masked_convolution import MaskedConv2D
+from keras_gen.autoregressive.layers.masked_dense import MaskedDense
+from keras_gen.autoregressive.layers.stepwise import StepwiseLayer, StepWeights
+from keras_gen.autoregressive.pixel_stack import PixelStack
+
+
+class ResidualBlock(StepwiseLayer):
+    """x + expand(spread(reduce(x))) with ReLU before each (van den Oord et al. 2016, figure 5).
+
+    Args:
+        filters: features in and out, a multiple of twice the channels; within, half as many.
+        kernel_size: of the masked convolution, odd.
+        channels: of the image.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, channels: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        half, policy = filters // 2, self.dtype_policy
+        self.reduce = MaskedDense(filters, half, channels, dtype=policy, name="reduce")
+        self.spread = MaskedConv2D(half, half, kernel_size, channels, dtype=policy, name="spread")
+        self.expand = MaskedDense(half, filters, channels, dtype=policy, name="expand")
+        self.kept = self.spread.kept
+        self.built = True
+
+    def call(self, x, stream=None, labels=None):
+        """Maps `[n, height, width, filters]` to the same, and hands on the stream."""
+        spread, _ = self.spread(tf.nn.relu(self.reduce(tf.nn.relu(x))))
+        return x + self.expand(tf.nn.relu(spread)), stream
+
+    def step_weights(self, labels=None):
+        reduce, spread, expand = (
+            layer.step_weights() for layer in (self.reduce, self.spread, self.expand)
+        )
+        return StepWeights(spread.row, list(zip(reduce, spread.column, expand, strict=True)))
+
+    # Only the masked convolution looks beyond the pixel: its cache is the block's.
+
+    def empty(self, num, columns):
+        return self.spread.empty(num, columns)
+
+    def begin_row(self, row, stream, row_cache, weights):
+        return self.spread.begin_row(row, stream, row_cache, weights)
+
+    def step(self, inputs, place):
+        reduce, spread, expand = place.weights
+        reduced = place.column.setdefault("reduced", [])
+        reduced.append(tf.nn.relu(self.reduce.step(tf.nn.relu(joined(inputs)), reduce)))
+        seen = place.column.setdefault("spread", [])
+        seen.append(tf.nn.relu(self.spread.step(reduced, place._replace(weights=spread))))
+        return inputs[-1] + self.expand.step(joined(seen), expand)
+
+    def end_column(self, inputs, place):
+        return self.spread.end_column(place.column["reduced"], place)
+
+    def end_row(self, row_cache, cache, kept):
+        return self.spread.end_row(row_cache, cache, kept)
 
 
 @keras.saving.register_keras_serializable("keras_gen")
-class PixelCNN(PixelModel):
-    """PixelCNN over images of one or three channels.
+class PixelCNN(PixelStack):
+    """PixelCNN over images, or codes on a grid.
 
     Its convolutions see a cone of the past alone: what lies above and far to the right stays hidden
     (the blind spot that Gated PixelCNN removes).
 
     Args:
         image_shape: (height, width, channels).
-        levels: how many values a channel takes, 2 to 256.
+        levels: how many values a channel takes, 2 to 256; of codes, 2 to 65,536.
         filters: features between the residual blocks; a multiple of twice the channels. Within a
             block there are half as many.
         num_blocks: residual blocks after the first convolution.
@@ -38,9 +89,8 @@ class PixelCNN(PixelModel):
         first_kernel_size: of the first convolution, odd.
         head_filters: features between the blocks and the logits; `None` is `filters // 2`.
         num_classes: of the labels that shift the first convolution; `None` is unconditional.
-        likelihood: of a channel's value; `None` is Bernoulli for 2 levels and else Categorical.
-        seed: kept for symmetry: training uses no noise.
-        **kwargs: of `keras.Model`.
+        **kwargs: of `PixelModel`: `likelihood` (of a channel's value), `source`, `codes`,
+            `average_decay`, `seed` (unused in training).
 
     Raises:
         ValueError: an argument is out of range.
@@ -55,113 +105,41 @@ class PixelCNN(PixelModel):
     van den Oord et al. 2016, arXiv 1601.06759.
     """
 
-    # ---- networks --------------------------------------------------------------------------------
-
     def __init__(
         self,
         image_shape: Sequence[int],
         levels: int = 256,
+        *,
         filters: int = 64,
         num_blocks: int = 6,
         kernel_size: int = 3,
         first_kernel_size: int = 7,
         head_filters: int | None = None,
         num_classes: int | None = None,
-        likelihood: Likelihood | None = None,
-        seed: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(image_shape, levels=levels, num_classes=num_classes, seed=seed, **kwargs)
+        super().__init__(image_shape, levels=levels, num_classes=num_classes, **kwargs)
         channels = self.image_shape[-1]
         self.filters = checks.multiple_of("filters", filters, 2 * channels, "twice the channels")
         self.num_blocks = checks.in_range("num_blocks", num_blocks, 0, 1000)
         self.kernel_size = checks.odd("kernel_size", kernel_size, 3)
         self.first_kernel_size = checks.odd("first_kernel_size", first_kernel_size, 3)
-        head_filters = filters // 2 if head_filters is None else head_filters
-        self.head_filters = checks.multiple_of("head_filters", head_filters, channels)
-        self.likelihood = likelihood_of(self.levels, likelihood)
 
-        policy = self.dtype_policy
-        self.first = MaskedConv2D(
-            channels, filters, first_kernel_size, channels, strict=True, dtype=policy, name="first"
+        first = MaskedConv2D(
+            self.embedding.size,
+            filters,
+            first_kernel_size,
+            channels,
+            strict=True,
+            num_classes=num_classes,
+            dtype=self.dtype_policy,
+            name="first",
         )
-        self.blocks = [
-            ResidualBlock(filters, kernel_size, channels, dtype=policy, name=f"block_{i + 1}")
+        blocks = [
+            ResidualBlock(
+                filters, kernel_size, channels, dtype=self.dtype_policy, name=f"block_{i + 1}"
+            )
             for i in range(num_blocks)
         ]
-        self.head = Head(
-            filters,
-            self.head_filters,
-            channels,
-            self.likelihood.num_parameters,
-            dtype=policy,
-            name="head",
-        )
-        if num_classes is not None:
-            shape = (num_classes, filters)
-            self.label_bias = self.add_weight(shape, "zeros", name="label_bias")
-        self.built = True
-
-    # ---- objective and sampling ------------------------------------------------------------------
-
-    def call(self, x, labels=None, training=False):
-        features = self.first(self.to_unit(x))
-        if self.num_classes is not None:
-            features += tf.gather(self.label_bias, labels)[:, None, None]
-        for block in self.blocks:
-            features = block(features)
-        return self.head(features)
-
-    def draw(self, noise, labels, temperature, given=None):
-        _, width, channels = self.image_shape
-        num = tf.shape(noise.seeds)[0]
-        bias = 0.0 if labels is None else tf.gather(self.label_bias, labels)[:, None]
-        convolutions = [self.first, *(block.spread for block in self.blocks)]
-        first_weights = self.first.step_weights()
-        weights = [block.step_weights() for block in self.blocks]
-        head_weights = self.head.step_weights()
-
-        def begin_row(row, above, cache, _):
-            finished = [self.above_in_unit(row, above), *above.kept]
-            cache = [
-                tf.concat([rows[:, 1:], new[:, None]], axis=1)
-                for rows, new in zip(cache, finished, strict=True)
-            ]
-            first, *others = (
-                convolution.step_row(rows)
-                for convolution, rows in zip(convolutions, cache, strict=True)
-            )
-            left = [convolution.empty_columns(num) for convolution in convolutions]
-            return Row([first + bias, *others], self.row_noise(noise, row), left, cache)
-
-        def step(column, left):
-            first, *above = (tf.split(part, channels, axis=1) for part in column.features)
-            # What goes into each block and out of the last, a group of features a channel.
-            features = [[] for _ in range(self.num_blocks + 1)]
-            pixels = [Pixel([], []) for _ in self.blocks]
-            head_hidden = []
-
-            def parameters_of(values):
-                c = len(values)
-                features[0].append(self.first.step(first[c], left[0], values, first_weights[c]))
-                for i, block in enumerate(self.blocks):
-                    output = block.step(
-                        above[i][c], left[i + 1], features[i], pixels[i], weights[i][c]
-                    )
-                    features[i + 1].append(output)
-                return self.head.step(features[-1], head_hidden, head_weights)
-
-            pixel, values = self.draw_channels(parameters_of, column, temperature)
-            inputs = [values, *(pixel.hidden for pixel in pixels)]
-            next_left = [
-                convolution.next_columns(*columns)
-                for convolution, *columns in zip(convolutions, left, inputs, strict=True)
-            ]
-            return Step(pixel, next_left, [joined(pixel.hidden) for pixel in pixels])
-
-        no_rows = [
-            tf.zeros([num, convolution.rows, width, convolution.inputs])
-            for convolution in convolutions
-        ]
-        kept = [block.spread.inputs for block in self.blocks]
-        return raster_scan(num, self.image_shape, no_rows, begin_row, step, given, kept)
+        head_filters = filters // 2 if head_filters is None else head_filters
+        self._stack_up([first, *blocks], filters, head_filters)

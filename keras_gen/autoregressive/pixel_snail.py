@@ -10,30 +10,27 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.autoregressive.ancestral_sampling import Row, Step, raster_scan
-from keras_gen.autoregressive.causal_attention import (
-    Entries,
-    attend,
-    attention,
-    coordinates,
-    split_heads,
-)
-from keras_gen.autoregressive.gated_resnet import GatedResnet, Memory, concat_elu
-from keras_gen.autoregressive.masked_convolution import MaskedConv2D
+from keras_gen.ancestral_sampling import Row, Step, joined
+from keras_gen.autoregressive.layers.causal_attention import Entries, attend, attention
+from keras_gen.autoregressive.layers.gated_resnet import GatedResnet, concat_elu
+from keras_gen.autoregressive.layers.masked_convolution import MaskedConv2D
+from keras_gen.autoregressive.layers.masked_dense import MaskedDense
+from keras_gen.autoregressive.layers.shifted_convolution import with_ones
+from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, StepwiseLayer
 from keras_gen.autoregressive.pixel_model import PixelModel
-from keras_gen.autoregressive.shifted_convolution import ShiftedConv2D
-from keras_gen.likelihoods import Likelihood, pixel_likelihood_of
 
 
-class AttentionBlock(keras.layers.Layer):
-    """What one position looks up in those before it, as a residual block of its features.
+class AttentionBlock(StepwiseLayer):
+    """Attention of each pixel to all pixels before it, as a residual block of its features.
 
     Args:
         filters: features in and out.
-        channels: of the image, with its ones.
+        image_features: of a pixel of the image itself.
+        sides: (height, width) of the image.
         num_heads: of the attention.
         key_dim: of each head.
         value_dim: of each head.
@@ -44,7 +41,8 @@ class AttentionBlock(keras.layers.Layer):
     def __init__(
         self,
         filters: int,
-        channels: int,
+        image_features: int,
+        sides: tuple[int, int],
         num_heads: int,
         key_dim: int,
         value_dim: int,
@@ -52,98 +50,145 @@ class AttentionBlock(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.heads, self.key_dim, self.value_dim = num_heads, key_dim, value_dim
+        self.num_heads, self.key_dim, self.value_dim = num_heads, key_dim, value_dim
+        self._coordinates = coordinates(*sides)  # [height, width, 2]
+        policy = self.dtype_policy
 
-        def pointwise(inputs, outputs, name):
-            return ShiftedConv2D(
-                inputs, outputs, rows=1, left=0, dtype=self.dtype_policy, name=name
-            )
+        def dense(inputs, outputs, name):
+            return MaskedDense(inputs, outputs, channels=1, dtype=policy, name=name)
 
-        # A pixel is looked up by its place and features, and found by its value as well.
-        self.query = pointwise(2 * (filters + 2), num_heads * key_dim, "query")
-        self.entry = pointwise(
-            2 * (filters + 2 + channels), num_heads * (key_dim + value_dim), "entry"
-        )
-        self.mixed = pointwise(num_heads * value_dim, filters, "mixed")
+        # A pixel asks by its features and its place; it is found by its own value as well.
+        asking, found = 2 * (filters + 2), 2 * (filters + 2 + image_features)
+        self.query = dense(asking, num_heads * key_dim, "query")
+        self.entry = dense(found, num_heads * (key_dim + value_dim), "entry")
+        self.mixed = dense(num_heads * value_dim, filters, "mixed")
         self.block = GatedResnet(
             filters,
             num_shortcuts=1,
             num_classes=num_classes,
             pointwise=True,
-            dtype=self.dtype_policy,
+            dtype=policy,
             name="block",
         )
         self.built = True
 
-    @property
-    def entry_size(self) -> int:
-        """Features of a position's keys and values."""
-        return self.heads * (self.key_dim + self.value_dim)
+    # ---- the whole image -------------------------------------------------------------------------
 
-    def call(self, features, image, place, labels=None):
-        """Maps features `[n, height, width, filters]` to the same.
+    def call(self, x, image, labels=None):
+        """Maps `[n, height, width, filters]` to the same.
 
         Args:
-            features: of pixels, blind to the pixels themselves.
-            image: the pixels, `[n, height, width, channels]`.
-            place: their coordinates, `[1, height, width, 2]`.
+            x: features of pixels, none of which depends on the pixel's own value.
+            image: features of the image itself, `[n, height, width, image_features]`.
             labels: int32 `[n]`.
         """
-        height, width = features.shape[1:3]
-        place = tf.broadcast_to(place, tf.concat([tf.shape(features)[:3], [2]], axis=0))
-        query = self.query(concat_elu(tf.concat([features, place], axis=3)))
-        entry = self.entry(concat_elu(tf.concat([features, place, image], axis=3)))
-        key, value = tf.split(
-            entry, [self.heads * self.key_dim, self.heads * self.value_dim], axis=3
-        )
+        height, width = x.shape[1:3]
+        place = tf.cast(self._coordinates, x.dtype)
+        place = tf.broadcast_to(place, tf.concat([tf.shape(x)[:3], [2]], axis=0))
+        query = self.query(concat_elu(tf.concat([x, place], axis=3)))
+        entry = self.entry(concat_elu(tf.concat([x, place, image], axis=3)))
+        key, value = tf.split(entry, self._entry_sizes, axis=3)
         query, key, value = (
-            tf.reshape(x, [-1, height * width, self.heads, size])
-            for x, size in ((query, self.key_dim), (key, self.key_dim), (value, self.value_dim))
+            tf.reshape(part, [-1, height * width, self.num_heads, size])
+            for part, size in ((query, self.key_dim), (key, self.key_dim), (value, self.value_dim))
         )
         mixed = attention(query, key, value, strict=True)
         mixed = self.mixed(tf.reshape(mixed, [-1, height, width, mixed.shape[-1]]))
-        return self.block(features, [mixed], labels)
+        return self.block(x, [mixed], labels)
 
-    # ---- single pixels ---------------------------------------------------------------------------
+    @property
+    def _entry_sizes(self) -> list[int]:
+        """Features of a pixel's keys, and of its values."""
+        return [self.num_heads * self.key_dim, self.num_heads * self.value_dim]
 
-    def step_weights(self) -> dict[str, Any]:
-        """The weights of `step` and `step_entry`."""
-        layers = (self.query, self.entry, self.mixed)
-        weights = {layer.name: (layer.step_weights(), layer.bias + 0.0) for layer in layers}
-        return weights | {"block": self.block.step_weights()}
+    # ---- row by row and pixel by pixel: the caches are of keys and values ------------------------
 
-    def step(self, features, place, looked_up: tuple, biases, weights) -> tf.Tensor:
-        """One pixel's features, `[n, filters]` to the same.
+    @property
+    def kept(self):
+        return sum(self._entry_sizes)
+
+    def empty(self, num, columns):
+        # Room for the entries of all rows.
+        return self._no_entries(num, self._coordinates.shape[0] * columns)
+
+    def step_weights(self, labels=None):
+        block = self.block.step_weights(labels)
+        (query,), (entry,), (mixed,) = (
+            layer.step_weights() for layer in (self.query, self.entry, self.mixed)
+        )
+        return StepWeights(block.row, [(query, entry, mixed, block.column[0])])
+
+    def begin_row(self, row, stream, row_cache, weights):
+        num, width = tf.shape(row_cache.keys)[0], self._coordinates.shape[1]
+        place = tf.broadcast_to(tf.gather(self._coordinates, row)[None], [num, width, 2])
+        block = self.block.begin_row(row, None, self.block.empty(num, width), weights)
+        return Begun(
+            features=(place, block.features),
+            cache=(self._no_entries(num, width), block.cache),
+            row_cache=(row, row_cache),
+            stream=stream,
+            shared=(row_cache, row * width, block.shared),
+        )
+
+    def step(self, inputs, place, column: tf.Tensor | int = 0):
+        """As of `StepwiseLayer`.
 
         Args:
-            features: of the pixel.
-            place: its coordinates, `[n, 2]`.
-            looked_up: what `attend` takes after the query.
-            biases: of the block.
-            weights: from `step_weights`.
+            inputs: the pixel's features, `[n, filters]`.
+            place: where the step stands.
+            column: its index in the row, int32 scalar.
         """
-        kernel, bias = weights["query"]
-        query = self.query.step(bias, [concat_elu(tf.concat([features, place], axis=1))], kernel)
-        mixed = attend(tf.reshape(query, [-1, self.heads, self.key_dim]), *looked_up)
-        kernel, bias = weights["mixed"]
-        mixed = self.mixed.step(bias, [mixed], kernel)
-        return self.block.step(features, [mixed], biases, Memory({}), weights["block"])
+        (x,) = inputs
+        coordinates_here, of_block = place.features
+        recent, block_cache = place.cache
+        past, num_past, block_shared = place.shared
+        query_weights, _, mixed_weights, block_weights = place.weights
+        query = self.query.step(concat_elu(joined([x, coordinates_here])), query_weights)
+        query = tf.reshape(query, [-1, self.num_heads, self.key_dim])
+        mixed = attend(query, past, num_past, recent, column)
+        mixed = self.mixed.step(mixed, mixed_weights)
+        block = Place(of_block, block_cache, block_weights, {}, block_shared)
+        return self.block.step(inputs, block, shortcuts=[mixed])
 
-    def step_entry(self, features, place, pixel, weights) -> tf.Tensor:
-        """The keys and values of a pixel that is drawn: `[n, entry_size]`."""
-        kernel, bias = weights["entry"]
-        seen = concat_elu(tf.concat([features, place, pixel], axis=1))
-        return self.entry.step(bias, [seen], kernel)
+    def end_column(self, inputs, place, image: Any = None, column: tf.Tensor | int = 0):
+        """As of `StepwiseLayer`.
+
+        Args:
+            inputs: the pixel's features, `[n, filters]`.
+            place: where its step stood.
+            image: features of the pixel itself, now that it is drawn, `[n, image_features]`.
+            column: its index in the row, int32 scalar.
+        """
+        seen = concat_elu(joined([*inputs, place.features[0], image]))
+        entry = self.entry.step(seen, place.weights[1])
+        recent, block_cache = place.cache
+        recent = recent.put(column, *self._split(entry[:, None]))
+        return (recent, block_cache), entry
+
+    def end_row(self, row_cache, cache, kept):
+        row, past = row_cache
+        return past.put(row, *self._split(kept))
+
+    def _no_entries(self, num: tf.Tensor, count: int) -> Entries:
+        return Entries.empty(num, self.num_heads, count, self.key_dim, self.value_dim)
+
+    def _split(self, entries: tf.Tensor) -> list[tf.Tensor]:
+        """From `[n, entries, k]` to keys and values `[n, heads, entries, key_dim or value_dim]`."""
+        count, parts = entries.shape[1], tf.split(entries, self._entry_sizes, axis=2)
+        return [
+            tf.transpose(tf.reshape(part, [-1, count, self.num_heads, size]), [0, 2, 1, 3])
+            for part, size in zip(parts, (self.key_dim, self.value_dim), strict=True)
+        ]
 
 
 @keras.saving.register_keras_serializable("keras_gen")
 class PixelSNAIL(PixelModel):
-    """PixelSNAIL over images of any number of channels.
+    """PixelSNAIL over images of any number of channels, or codes on a grid.
 
     Args:
         image_shape: (height, width, channels).
-        levels: how many values a channel takes, 2 to 256.
-        filters: features of the stream.
+        levels: how many values a channel takes, 2 to 256; of codes, 2 to 65,536.
+        filters: features of each pixel.
         num_blocks: blocks, each of residual convolutions and one attention.
         num_residuals: residual convolutions in a block.
         num_heads: of each attention.
@@ -151,10 +196,8 @@ class PixelSNAIL(PixelModel):
         value_dim: of each head.
         dropout: the share of features dropped in training, within residual convolutions.
         num_classes: of the labels that shift every gate; `None` is unconditional.
-        likelihood: of whole pixels, or of single values; `None` is Bernoulli for binary images of
-            one channel, else a mixture of ten discretised logistics.
-        seed: of the dropout.
-        **kwargs: of `keras.Model`.
+        **kwargs: of `PixelModel`: `likelihood` (of whole pixels, or of a channel's value),
+            `source`, `codes`, `average_decay`, `seed` (of the dropout).
 
     Raises:
         ValueError: an argument is out of range.
@@ -169,12 +212,15 @@ class PixelSNAIL(PixelModel):
     Chen et al. 2017, arXiv 1712.09763.
     """
 
+    whole_pixels = True
+
     # ---- networks --------------------------------------------------------------------------------
 
     def __init__(
         self,
         image_shape: Sequence[int],
         levels: int = 256,
+        *,
         filters: int = 32,
         num_blocks: int = 4,
         num_residuals: int = 2,
@@ -183,12 +229,9 @@ class PixelSNAIL(PixelModel):
         value_dim: int = 32,
         dropout: float = 0.0,
         num_classes: int | None = None,
-        likelihood: Likelihood | None = None,
-        seed: int | None = None,
         **kwargs: Any,
     ):
-        super().__init__(image_shape, levels=levels, num_classes=num_classes, seed=seed, **kwargs)
-        height, width, channels = self.image_shape
+        super().__init__(image_shape, levels=levels, num_classes=num_classes, **kwargs)
         self.filters = checks.positive("filters", filters)
         self.num_blocks = checks.in_range("num_blocks", num_blocks, 1, 1000)
         self.num_residuals = checks.in_range("num_residuals", num_residuals, 0, 1000)
@@ -196,11 +239,12 @@ class PixelSNAIL(PixelModel):
         self.key_dim = checks.positive("key_dim", key_dim)
         self.value_dim = checks.positive("value_dim", value_dim)
         self.dropout = checks.share("dropout", dropout)
-        self.likelihood = pixel_likelihood_of(self.levels, channels, likelihood)
         policy = self.dtype_policy
-        # The image has a channel of ones beside its own, so that its edge can be seen.
+
+        # The image has a feature of ones beside its own, so that its edge can be seen.
+        inputs = self.embedding.size + 1
         self.first = MaskedConv2D(
-            channels + 1, filters, 5, 1, strict=True, dtype=policy, name="first"
+            inputs, filters, 5, channels=1, strict=True, dtype=policy, name="first"
         )
         self.residuals = [
             [
@@ -218,7 +262,8 @@ class PixelSNAIL(PixelModel):
         self.attentions = [
             AttentionBlock(
                 filters,
-                channels + 1,
+                inputs,
+                self.image_shape[:2],
                 num_heads,
                 key_dim,
                 value_dim,
@@ -228,93 +273,118 @@ class PixelSNAIL(PixelModel):
             )
             for block in range(num_blocks)
         ]
-        self.head = ShiftedConv2D(
-            filters, self.likelihood.num_parameters, rows=1, left=0, dtype="float32", name="head"
+        self.head = MaskedDense(
+            filters, self.likelihood.num_parameters, channels=1, dtype="float32", name="head"
         )
-        self._place = coordinates(height, width)
-        self.built = True
+        self._build_source(filters)
+        self.finish_build()
 
-    # ---- objective and sampling ------------------------------------------------------------------
+    # ---- objective -------------------------------------------------------------------------------
 
-    def call(self, x, labels=None, training=False):
-        image = self.with_ones(x)
-        place = tf.cast(self._place, image.dtype)
+    def _parameters(self, x, conditions, training=False):
+        image = with_ones(self.embedding(x))
+        labels, source = conditions.get("labels"), self.source_features(conditions)
         seeds = self.dropout_seeds(training)
-        features = self.first(image)
-        for residuals, attend_to in zip(self.residuals, self.attentions, strict=True):
+        features, _ = self.first(image)
+        if source is not None:
+            features += source
+        for residuals, attention_block in zip(self.residuals, self.attentions, strict=True):
             for residual in residuals:
                 features = residual(features, (), labels, next(seeds))
-            features = attend_to(features, image, place, labels)
-        return self.head(tf.cast(tf.nn.elu(features), tf.float32))
+            features = attention_block(features, image, labels)
+        return self.head(tf.nn.elu(features))
 
-    def draw(self, noise, labels, temperature, given=None):
-        height, width, channels = self.image_shape
+    # ---- sampling --------------------------------------------------------------------------------
+
+    def draw(self, noise, conditions, settings, given=None, choose=None):
+        _, width, _ = self.image_shape
         num = tf.shape(noise.seeds)[0]
+        labels, source = conditions.get("labels"), self.source_features(conditions)
+        source = None if source is None else tf.cast(source, tf.float32)
         residuals = [residual for block in self.residuals for residual in block]
-        weights = {layer.name: layer.step_weights() for layer in (*residuals, *self.attentions)}
-        biases = [block.block.biases(labels) for block in self.attentions]
-        first_weights = self.first.step_weights()[0]
-        head_weights, head_bias = self.head.step_weights(), self.head.bias + 0.0
-        places = self._place[0]
-        names = [name for residual in residuals for name in residual.cache_names]
-        shape = (self.num_heads, self.key_dim, self.value_dim)
+        layers = {layer.name: layer for layer in (self.first, *residuals, *self.attentions)}
+        weights = {name: layer.step_weights(labels) for name, layer in layers.items()}
+        (head,) = self.head.step_weights()
 
-        def no_entries(count):
-            heads, *dims = shape
-            return [Entries.empty(num, heads, count, *dims) for _ in self.attentions]
-
-        def begin_row(row, above, cache, _):
-            rows, past = cache
-            seen, entries_above = above.kept
-            image = self.above_in_unit(row, above, ones=True)
-            rows = tf.concat([rows[:, 1:], image[:, None]], axis=1)
-            # The finished row's entries join the others; before the first row, there are none.
-            past = [
-                entries.put(row - 1, *split_heads(kept, *shape))
-                for entries, kept in zip(past, entries_above, strict=True)
-            ]
-            features = {
-                "first": self.first.step_row(rows),
-                "residuals": [residual.above(seen, [], labels) for residual in residuals],
-                "place": tf.broadcast_to(tf.gather(places, row)[None], [num, width, 2]),
+        def begin_row(row, above, caches, _):
+            # Above the first row there is nothing, no feature of ones either.
+            image = with_ones(above) * tf.cast(row > 0, tf.float32)
+            begun = {
+                name: layer.begin_row(
+                    row, image if layer is self.first else None, caches[name], weights[name].row
+                )
+                for name, layer in layers.items()
             }
-            left = {name: tf.zeros([num, 2 * self.filters]) for name in names}
-            left["image"] = tf.zeros([num, self.first.left * (channels + 1)])
-            column_cache = left, tf.constant(0), no_entries(width)
-            row_cache = rows, past
-            shared = row * width, past
-            return Row(features, self.row_noise(noise, row), column_cache, row_cache, shared)
+            features = {name: of_layer.features for name, of_layer in begun.items()}
+            if source is not None:
+                features["first"] += tf.gather(source, row, axis=1)
+            return Row(
+                features=features,
+                noise=self.row_noise(noise, row),
+                column_cache=(
+                    tf.constant(0),
+                    {name: of_layer.cache for name, of_layer in begun.items()},
+                ),
+                row_cache={name: of_layer.row_cache for name, of_layer in begun.items()},
+                shared={name: of_layer.shared for name, of_layer in begun.items()},
+            )
 
         def step(column, cache):
-            left, num_recent, recent = cache
-            num_past, past = column.shared
-            place = column.features["place"]
-            memory = Memory(left)
-            x = self.first.step(column.features["first"], left["image"], [], first_weights)
-            blind = []  # each attention's features, before it
-            of_residual = iter(column.features["residuals"])
-            for i, block in enumerate(self.attentions):
-                for residual in self.residuals[i]:
-                    x = residual.step(x, [], next(of_residual), memory, weights[residual.name])
-                blind.append(x)
-                looked_up = past[i], num_past, recent[i], num_recent
-                x = block.step(x, place, looked_up, biases[i], weights[block.name])
-            parameters = self.head.step(head_bias, [tf.nn.elu(x)], head_weights)
-            pixel = column.keep(self.likelihood.draw(parameters, column.noise, temperature))
-            seen = self.with_ones(pixel, "float32")
-            memory.now["image"] = self.first.next_columns(left["image"], [seen])
-            entries = [
-                block.step_entry(x, place, seen, weights[block.name])
-                for block, x in zip(self.attentions, blind, strict=True)
-            ]
-            recent = [
-                row.put(num_recent, *split_heads(entry[:, None], *shape))
-                for row, entry in zip(recent, entries, strict=True)
-            ]
-            kept = {name: memory.now[name] for name in names}, entries
-            return Step(pixel, (memory.next(), num_recent + 1, recent), kept)
+            index, caches = cache
+            places = {
+                name: Place(
+                    column.features[name],
+                    caches[name],
+                    weights[name].column[0],
+                    {},
+                    column.shared[name],
+                )
+                for name in layers
+            }
+            x = self.first.step([], places["first"])
+            inputs = {}  # of each layer
+            for of_block, attention_block in zip(self.residuals, self.attentions, strict=True):
+                for residual in of_block:
+                    inputs[residual.name] = [x]
+                    x = residual.step([x], places[residual.name])
+                inputs[attention_block.name] = [x]
+                x = attention_block.step([x], places[attention_block.name], column=index)
+            parameters = self.head.step(tf.nn.elu(x), head)
+            pixel = self.choose_value(
+                parameters, column.noise, settings["temperature"], column.known, choose
+            )
+            image = with_ones(self.embedding(pixel, dtype="float32"))
+            inputs["first"] = [image]
+            ended = {}
+            for name, layer in layers.items():
+                # What attention looks up holds the pixel's own value too.
+                looked_up = isinstance(layer, AttentionBlock)
+                options = {"image": image, "column": index} if looked_up else {}
+                ended[name] = layer.end_column(inputs[name], places[name], **options)
+            after = {name: cache for name, (cache, _) in ended.items()}
+            return Step(
+                pixel, (index + 1, after), {name: kept for name, (_, kept) in ended.items()}
+            )
 
-        no_rows = tf.zeros([num, self.first.rows, width, channels + 1])
-        cache = no_rows, no_entries(height * width)
-        kept = dict.fromkeys(names, 2 * self.filters), [a.entry_size for a in self.attentions]
-        return raster_scan(num, self.image_shape, cache, begin_row, step, given, kept)
+        def end_row(begun, cache, kept):
+            _, caches = cache
+            return {
+                name: layer.end_row(begun.row_cache[name], caches[name], kept[name])
+                for name, layer in layers.items()
+            }
+
+        return self.raster_scan(
+            num,
+            {name: layer.empty(num, width) for name, layer in layers.items()},
+            begin_row,
+            step,
+            end_row,
+            given,
+            kept={name: layer.kept for name, layer in layers.items()},
+        )
+
+
+def coordinates(height: int, width: int) -> np.ndarray:
+    """Each pixel's row and column, in [-0.5, 0.5]: float32 `[height, width, 2]`."""
+    axes = (np.linspace(-0.5, 0.5, size) if size > 1 else np.zeros(1) for size in (height, width))
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).astype(np.float32)

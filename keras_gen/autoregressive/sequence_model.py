@@ -9,12 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.autoregressive.ancestral_sampling import Given, Row, Step, ancestral_sampling
+from keras_gen.ancestral_sampling import Given, Row, Step, ancestral_sampling
 from keras_gen.autoregressive.autoregressive_model import AutoregressiveModel
-from keras_gen.autoregressive.tokenizers import Characters, Tokenizer
-from keras_gen.likelihoods.categorical import choose, log_prob_of_choice
-from keras_gen.random import Noise
-from keras_gen.signature import Input, Signature
+from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepwiseLayer, StepWeights
+from keras_gen.formats import Text, Tokenized
+from keras_gen.likelihoods import Categorical
+from keras_gen.model import Conditions
+from keras_gen.signature import Input
 
 # As good as minus infinity for a logit, and no NaN when it meets one.
 _NEVER = -1e30
@@ -23,200 +24,183 @@ _NEVER = -1e30
 class SequenceModel(AutoregressiveModel):
     """A model of p(token t | the tokens before it).
 
-    A subclass supplies `call`, the logits of all tokens at once, and for sampling `start`,
-    `begin_block`, `step` and `end_block`. Tokens are drawn in blocks, so that what can be made for
-    many at once is made outside the inner loop.
+    A subclass builds `stack`, the layers from tokens to logits, and supplies `_parameters`, the
+    logits of whole sequences. Tokens are drawn in rows of `row_length`, so that what can be made
+    for many of them at once is made outside the inner loop.
 
     Args:
-        tokenizer: what tokens stand for.
-        length: tokens of a sample; `None` where the tokenizer says it.
-        **kwargs: of `GenerativeModel`.
+        format: what tokens stand for.
+        length: tokens of a sample; `None` where the format says it.
+        **kwargs: of `Model`.
 
     Attributes:
-        block: tokens of a block.
+        stack: all layers, as samples are drawn: the first takes tokens, the last gives logits.
+        row_length: tokens of a row.
     """
 
-    block: int = 32
+    stack: list[StepwiseLayer]
+    row_length: int = 32
 
-    def __init__(self, tokenizer: Tokenizer, *, length: int | None = None, **kwargs: Any):
+    def __init__(self, format: Tokenized, length: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        if not isinstance(tokenizer, Tokenizer):
-            raise ValueError(f"tokenizer must be a Tokenizer, received {tokenizer!r}.")
-        if tokenizer.length is not None and length not in (None, tokenizer.length):
+        if not isinstance(format, Tokenized):
             raise ValueError(
-                f"length must be {tokenizer.length}, as the tokenizer has it, received {length}."
+                f"format must be one that has tokens, such as Text, received {format!r}."
             )
-        if tokenizer.length is None and length is None:
+        if format.length is None and format.input().shape != (None, None):
+            raise ValueError(
+                f"format must have no free sides, received {format.name} of shape "
+                f"{list(format.input().shape)}."
+            )
+        if format.length is not None and length not in (None, format.length):
+            raise ValueError(
+                f"length must be {format.length}, as the format has it, received {length}."
+            )
+        if format.length is None and length is None:
             raise ValueError("length must be given: how many tokens a sample has.")
-        self.tokenizer = tokenizer
-        self.length = checks.positive("length", tokenizer.length or length)
-        self.data_name = tokenizer.data_name
-
-    def data_input(self):
-        return self.tokenizer.data_input()
-
-    def check_data(self, x, name="x"):
-        return self.tokenizer.check(x, name)
-
-    def unpack(self, data):
-        x, labels = super().unpack(data)
-        return self.tokenizer.check_in_graph(x), labels
+        self.format = format
+        self.length = checks.positive("length", format.length or length)
+        self.likelihood = Categorical(format.num_tokens)
 
     # ---- objective -------------------------------------------------------------------------------
 
-    def call(self, x: tf.Tensor, labels: tf.Tensor | None = None, training: bool = False):
+    def _parameters(
+        self, x: tf.Tensor, conditions: Conditions, training: bool = False
+    ) -> tf.Tensor:
         """The logits of every token, given those before it.
 
         Args:
             x: stored data.
-            labels: int32 `[n]`, of a conditional model.
+            conditions: tensors `[n, ...]` by name.
             training: whether dropout drops.
 
         Returns:
             float32 `[n, time, num_tokens]`.
         """
-        raise NotImplementedError(f"{type(self).__name__} must supply call().")
+        raise NotImplementedError(f"{type(self).__name__} must supply _parameters().")
 
     def shifted(self, tokens: tf.Tensor) -> tf.Tensor:
         """What a network sees at each place: the token before; first, `num_tokens`, a beginning."""
-        return tf.pad(tokens[:, :-1], [[0, 0], [1, 0]], constant_values=self.tokenizer.num_tokens)
+        return tf.pad(tokens[:, :-1], [[0, 0], [1, 0]], constant_values=self.format.num_tokens)
 
-    def log_conditionals(self, x, labels, training=False):
-        log_probs = log_prob_of_choice(self(x, labels, training=training), self.tokenizer.encode(x))
+    def _log_conditionals(self, x, conditions, training=False):
+        parameters = self._parameters(x, conditions, training)
+        log_probs = self.likelihood.log_prob(parameters, self.format.encode(x))
         return tf.reshape(log_probs, tf.shape(x))
 
     # ---- sampling --------------------------------------------------------------------------------
 
-    def start(self, num: tf.Tensor, labels: tf.Tensor | None) -> tuple[Any, Any]:
-        """What sampling begins with: the weights as steps take them, and the first cache."""
-        raise NotImplementedError(f"{type(self).__name__} must supply start().")
+    def setting_inputs(self):
+        num_tokens = self.format.num_tokens
+        top_k = Input((None,), "int32", 1, num_tokens, default=num_tokens)
+        return super().setting_inputs() | {"top_k": top_k}
 
-    def begin_block(self, block: tf.Tensor, cache: Any, weights: Any) -> tuple[Any, Any, Any]:
-        """What is made for a block at once.
+    def local_features(self, conditions: Conditions) -> tf.Tensor | None:
+        """What conditions say of each token by itself, float32 `[n, time, k]`; `None` is nothing.
 
-        Returns:
-            Features of its places, a nest of `[num, block, k]`; the cache of its steps; and what
-            all of them share.
+        In a row, it is the stream that the first layer takes.
         """
-        return (), cache, None
+        return None
 
-    def step(self, token, features, cache, weights: Any, shared: Any) -> tuple:
-        """One place.
-
-        Args:
-            token: the one before, int32 `[num]`.
-            features: of the place, from `begin_block`.
-            cache: from `begin_block` or the last call.
-            weights: from `start`.
-            shared: from `begin_block`.
-
-        Returns:
-            Logits `[num, num_tokens]`, the next cache, and what the next blocks need: a nest of
-            `[num, k]`, for k as `kept_sizes` has it.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must supply step().")
-
-    def end_block(self, block: tf.Tensor, cache: Any, column_cache: Any, kept: Any) -> Any:
-        """The cache after a block, from that before it and what was kept `[num, block, k]`."""
-        return column_cache
-
-    kept_sizes: Any = ()
-
-    def block_noise(self, noise: Noise, block: Any) -> tf.Tensor:
-        """The noise that a block's draws take: float32 `[n, block, num_tokens]`."""
-        return noise.gumbel((self.block, self.tokenizer.num_tokens), step=block)
-
-    def draw(self, noise, labels, temperature, given=None, top_k: tf.Tensor | None = None):
-        num, block = tf.shape(noise.seeds)[0], self.block
+    def draw(self, noise, conditions, settings, given=None, choose=None):
+        num, columns = tf.shape(noise.seeds)[0], self.row_length
         length: Any = self.length
         if given is not None:
-            values = self.tokenizer.encode(given.values)
+            values = self.format.encode(given.values)
             mask = tf.reshape(given.mask, tf.shape(values))
             length = values.shape[1] or tf.shape(values)[1]
-            given = Given(*(in_blocks(part, block) for part in (values, mask)))
-        num_blocks = (length + block - 1) // block
+            given = Given(in_rows(values, columns), in_rows(mask, columns))
+        num_rows = (length + columns - 1) // columns
+        weights = [layer.step_weights(conditions.get("labels")) for layer in self.stack]
+        local = self.local_features(conditions)
+        local = None if local is None else in_rows(local, columns)
+        top_k = settings["top_k"]
+        limits = tf.reduce_any(top_k < self.format.num_tokens)
+        places = iter(range(self.length))  # that are there to be chosen: a full row has more
 
-        def begin_row(row, cache, _):
-            token, cache = cache
-            features, column_cache, shared = self.begin_block(row, cache, weights)
-            gumbel = self.block_noise(noise, row)
-            return Row(features, gumbel, (token, column_cache), (row, cache), shared)
+        def begin_row(row, caches, _):
+            token, row_caches = caches
+            stream = None if local is None else tf.gather(local, row, axis=1)
+            begun = self._begin_row(row, stream, row_caches, weights)
+            return Row(
+                features=[of_layer.features for of_layer in begun],
+                noise=self.likelihood.noise(noise, (columns,), step=row),
+                column_cache=(token, [of_layer.cache for of_layer in begun]),
+                row_cache=[of_layer.row_cache for of_layer in begun],
+                shared=[of_layer.shared for of_layer in begun],
+            )
 
-        def step(column, cache):
-            token, cache = cache
-            logits, cache, kept = self.step(token, column.features, cache, weights, column.shared)
-            if top_k is not None:
-                logits = tf.where(logits < _kth_largest(logits, top_k), _NEVER, logits)
-            token = column.keep(choose(logits, column.noise, temperature))
-            return Step(token, (token, cache), kept)
+        def step(column, caches):
+            logits, *after = self._step(*caches, weights, column.features, column.shared)
+            if choose is not None:
+                is_there = next(places, None) is not None
+                token = choose(logits) if is_there else tf.zeros_like(caches[0])
+            else:
+                logits = tf.cond(limits, lambda: _likeliest(logits, top_k), lambda: logits)
+                token = self.likelihood.draw(logits, column.noise, settings["temperature"])
+            token = column.keep(token)
+            caches, kept = after
+            return Step(token, (token, caches), kept)
 
-        def end_row(begun, column_cache, _, kept):
-            token, column_cache = column_cache
-            return token, self.end_block(*begun.row_cache, column_cache, kept)
+        def end_row(begun, caches, _, kept):
+            token, of_layers = caches
+            parts = zip(self.stack, begun.row_cache, of_layers, kept, strict=True)
+            return token, [layer.end_row(*of_layer) for layer, *of_layer in parts]
 
-        weights, cache = self.start(num, labels)
-        beginning = tf.fill([num], self.tokenizer.num_tokens)
+        beginning = tf.fill([num], self.format.num_tokens)
         tokens = ancestral_sampling(
-            num_blocks,
-            block,
+            num_rows,
+            columns,
             tf.TensorSpec([None], tf.int32),
-            (beginning, cache),
+            (beginning, [layer.empty(num, columns) for layer in self.stack]),
             begin_row,
             step,
             end_row,
             given,
-            self.kept_sizes,
-        )
-        tokens = tf.reshape(tokens, [num_blocks * block, -1])[:length]
-        return self.tokenizer.decode(tf.transpose(tokens))
+            kept=[layer.kept for layer in self.stack],
+        )  # [rows, columns, n]
+        tokens = tf.reshape(tokens, [num_rows * columns, -1])[:length]
+        return self.format.decode(tf.transpose(tokens))
 
-    def complete(
+    def _begin_row(
+        self, row: Any, stream: tf.Tensor | None, row_caches: list, weights: list[StepWeights]
+    ) -> list[Begun]:
+        """Begins a row in all layers."""
+        begun = []
+        for layer, cache, of_layer in zip(self.stack, row_caches, weights, strict=True):
+            begun.append(layer.begin_row(row, stream, cache, of_layer.row))
+            stream = begun[-1].stream
+        return begun
+
+    def _step(
         self,
-        x: Any,
-        mask: Any,
-        labels: Any = None,
-        seed: int | None = None,
-        temperature: Any = 1.0,
-        top_k: int | None = None,
-        **conditions: Any,
-    ) -> np.ndarray:
-        """Draws the missing values of examples, each given those before it.
-
-        Args:
-            x: stored data; ignored where `mask` is false, but of the allowed values.
-            mask: bool, of the shape of `x`, true where a value is known; or one example's mask,
-                for all.
-            labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
-            seed: the same seed gives the same completions; a new one is drawn where `None`.
-            temperature: at least 0, one or `[n]`.
-            top_k: draws from so many of the likeliest tokens alone; `None` from all.
-            **conditions: what a model takes beside labels, such as `local` of a WaveNet.
+        token: tf.Tensor,
+        caches: list,
+        weights: list[StepWeights],
+        features: list,
+        shared: list,
+    ) -> tuple[tf.Tensor, list, list]:
+        """Takes the token before `[n]` through all layers.
 
         Returns:
-            Stored data of the shape of `x`, and equal to it where `mask` is true (sound, but for
-            its companding).
-
-        Raises:
-            ValueError: an argument is of another shape or kind, or out of range.
-
-        Example:
-            >>> model.complete(images, upper_half, seed=0)
+            Logits `[n, num_tokens]`, the layers' next caches, and what they keep of this column.
         """
-        x = self.check_data(x)
-        most = self.tokenizer.num_tokens
-        top_k = most if top_k is None else checks.in_range("top_k", top_k, 1, most)
-        top_k = np.full(len(x), top_k, np.int32)
-        conditions = self.check_conditions(len(x), labels, x, **conditions)
-        return self._complete(x, mask, conditions, seed, temperature, top_k)
+        output: Any = token
+        ended = []
+        for i, layer in enumerate(self.stack):
+            inputs = [output]
+            place = Place(features[i], caches[i], weights[i].column[0], {}, shared[i])
+            output = layer.step(inputs, place)
+            ended.append(layer.end_column(inputs, place))
+        return output, [cache for cache, _ in ended], [kept for _, kept in ended]
 
     def generate(
         self,
         prompt: str | Sequence[str] = "",
         length: int | None = None,
         seed: int | None = None,
-        temperature: float = 1.0,
-        top_k: int | None = None,
         labels: Any = None,
+        **settings: Any,
     ) -> str | list[str]:
         """Goes on writing texts.
 
@@ -224,9 +208,10 @@ class SequenceModel(AutoregressiveModel):
             prompt: a text, or several, of characters in the vocabulary; they may be empty.
             length: characters to add; `None` is the model's `length`.
             seed: the same seed gives the same texts; a new one is drawn where `None`.
-            temperature: at least 0; less is more cautious, 0 always takes the likeliest character.
-            top_k: draws from so many of the likeliest characters alone; `None` from all.
             labels: ints in `[0, num_classes)`, one or one a prompt; of a conditional model only.
+            **settings: `temperature` (less than 1 is more cautious, 0 always takes the likeliest
+                character) and `top_k` (draws from so many of the likeliest characters alone), one
+                or one a prompt.
 
         Returns:
             The prompt and what follows; a list where several were given.
@@ -237,48 +222,36 @@ class SequenceModel(AutoregressiveModel):
         Example:
             >>> model.generate("ROMEO:", length=200, temperature=0.8, seed=0)
         """
-        if not isinstance(self.tokenizer, Characters):
+        if not isinstance(self.format, Text):
             raise ValueError(
-                f"generate needs a model of text, this one is of {self.tokenizer.data_name}."
+                f"generate needs a model of text, this one is of {self.format.name}."
             )
         length = self.length if length is None else checks.positive("length", length)
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        if not prompts:
+            raise ValueError("prompt must be a text, or a list of at least one, received none.")
         whole = max(map(len, prompts)) + length
-        x = self.tokenizer.code_points(prompts, whole)
+        x = self.format.code_points(prompts, whole)
         mask = np.arange(whole) < np.array([[len(text)] for text in prompts])
-        drawn = self.complete(x, mask, labels, seed, temperature, top_k)
+        drawn = self.complete(x, mask, labels, seed, **settings)
         texts = [
             text[: len(start) + length]
-            for text, start in zip(self.tokenizer.texts(drawn), prompts, strict=True)
+            for text, start in zip(self.format.strings(drawn), prompts, strict=True)
         ]
         return texts[0] if isinstance(prompt, str) else texts
 
-    # ---- signatures ------------------------------------------------------------------------------
 
-    def signatures(self):
-        def complete(mask, seeds, temperature, top_k, **inputs):
-            given = Given(inputs.pop(self.data_name), mask)
-            condition = self.condition(**inputs)
-            return {"samples": self.draw(Noise(seeds), condition, temperature, given, top_k)}
-
-        signatures = super().signatures()
-        inputs = signatures["complete"].inputs | {
-            "top_k": Input((None,), "int32", 1, self.tokenizer.num_tokens)
-        }
-        signatures["complete"] = Signature(complete, inputs, signatures["complete"].outputs)
-        return signatures
-
-
-def in_blocks(x: tf.Tensor, block: int) -> tf.Tensor:
-    """From `[n, time, ...]` to `[n, blocks, block, ...]`, filled up with zeros."""
+def in_rows(x: tf.Tensor, columns: int) -> tf.Tensor:
+    """From `[n, time, ...]` to `[n, rows, columns, ...]`, filled up with zeros."""
     features, time = x.shape[2:], tf.shape(x)[1]
     # Without a remainder of what is negative, which ONNX takes otherwise.
-    missing = (time + block - 1) // block * block - time
+    missing = (time + columns - 1) // columns * columns - time
     padded = tf.pad(x, [[0, 0], [0, missing], *([0, 0] for _ in features)])
-    return tf.reshape(padded, [tf.shape(x)[0], -1, block, *features])
+    return tf.reshape(padded, [tf.shape(x)[0], -1, columns, *features])
 
 
-def _kth_largest(logits: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
-    """Each row's k-th largest of `[n, m]`, for k `[n]`: `[n, 1]`."""
+def _likeliest(logits: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
+    """Each row of `[n, m]` with its k largest alone, for k `[n]`: all others never happen."""
     ordered = tf.sort(logits, axis=-1, direction="DESCENDING")
-    return tf.reduce_sum(ordered * tf.one_hot(k - 1, logits.shape[-1]), axis=-1, keepdims=True)
+    least = tf.reduce_sum(ordered * tf.one_hot(k - 1, logits.shape[-1]), axis=-1, keepdims=True)
+    return tf.where(logits < least, _NEVER, logits)

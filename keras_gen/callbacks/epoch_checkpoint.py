@@ -30,7 +30,7 @@ def latest_checkpoint(folder: Any) -> tuple[Path, int] | None:
 
 
 class EpochCheckpoint(keras.callbacks.Callback):
-    """Keeps the newest epoch's model, with its optimizers, as `checkpoint-<epochs>.keras`.
+    """Keeps the newest epoch's model, with its optimizer, as `checkpoint-<epochs>.keras`.
 
     It is written beside and renamed, and the one before is removed only then: however training
     ends, a whole checkpoint is there to go on from, and its name says where it stands.
@@ -46,13 +46,13 @@ class EpochCheckpoint(keras.callbacks.Callback):
         super().__init__()
         self.folder = Path(folder)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         for unfinished in self.folder.glob(".*.part.keras"):  # of a run that was killed
             unfinished.unlink()
         if latest_checkpoint(self.folder) is None:
             self.save(0)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.save(epoch + 1)
 
     def save(self, epochs: int) -> None:

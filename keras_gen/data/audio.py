@@ -40,35 +40,6 @@ def read_wav(path: Any) -> tuple[np.ndarray, int]:
     return np.clip(sound, -1.0, 1.0).astype(np.float32), int(rate)
 
 
-def write_wav(path: Any, sounds: np.ndarray, sample_rate: int, pause: float = 0.25) -> Path:
-    """Writes sounds one after another into a WAV file of 16 bits.
-
-    Args:
-        path: of the file.
-        sounds: float `[n, time]` in [-1, 1].
-        sample_rate: in Hz.
-        pause: seconds of silence after each.
-
-    Returns:
-        The path.
-
-    Raises:
-        ValueError: the file cannot be written.
-    """
-    from scipy.io import wavfile
-
-    path = Path(path)
-    silence = np.zeros((len(sounds), round(pause * sample_rate)), np.float32)
-    joined = np.concatenate([sounds, silence], axis=1).reshape(-1)
-    try:
-        wavfile.write(path, sample_rate, np.rint(np.clip(joined, -1, 1) * 32767).astype(np.int16))
-    except OSError as error:
-        raise ValueError(
-            f"output must be a file that can be written, received {path}: {error.strerror}."
-        ) from None
-    return path
-
-
 def read_folder(path: Path) -> tuple[list[np.ndarray], list[int], list[str] | None]:
     """Reads all WAV files of a folder, in the order of their names.
 

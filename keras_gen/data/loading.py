@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_gen import checks
 from keras_gen.data.sources import SPLITS, Source, read, resized
+from keras_gen.formats import Format, Images
 
 # The share of the training images that makes a split which the source does not have.
 _HELD_OUT = 0.1
@@ -22,29 +23,32 @@ _SPLIT_SEED = 0
 class Description:
     """What a model needs to know of its data.
 
+    What the format says can be read here too: `description.image_shape` is
+    `description.format.image_shape`, and so are `levels`, `vocabulary` and `sample_rate`.
+
     Attributes:
         name: of the data set.
         split: "train", "validation" or "test".
-        kind: "images", "text" or "audio".
-        image_shape: (height, width, channels) of images.
-        levels: how many values an image's channel takes.
-        length: characters of a text, samples of a sound.
-        vocabulary: the characters of texts.
-        sample_rate: of sounds, in Hz.
+        format: what the examples are.
+        length: values of an example, where the format allows any number: characters of a text,
+            samples of a sound; else `None`.
         num_classes: how many labels there are; `None` where there are none.
         counts: examples by split.
     """
 
     name: str
     split: str
-    kind: str
-    image_shape: tuple[int, int, int] | None
-    levels: int | None
+    format: Format
     length: int | None
-    vocabulary: str | None
-    sample_rate: int | None
     num_classes: int | None
     counts: dict[str, int]
+
+    def __getattr__(self, name: str) -> Any:
+        # Only what the dataclass lacks arrives here. Copying and unpickling look for names before
+        # there is a format.
+        if name.startswith("__") or name == "format":
+            raise AttributeError(name)
+        return getattr(self.format, name)
 
     @property
     def count(self) -> int:
@@ -67,15 +71,15 @@ def load_arrays(
     """Loads a split as arrays; the arguments and errors are those of `load`.
 
     Returns:
-        Images uint8 `[n, height, width, channels]`, texts int32 `[n, length]` or sounds float32
-        `[n, length]`; labels int32 `[n]` or `None`; and their description. With
+        Stored data: images uint8 `[n, height, width, channels]`, texts int32 `[n, length]` or
+        sounds float32 `[n, length]`; labels int32 `[n]` or `None`; and their description. With
         `binarize="dynamic"`, the training images come as they are, to be binarised anew each
         epoch; those of the other splits come binarised.
     """
-    images, labels, description, _ = _load_arrays(
+    examples, labels, description, _ = _load_arrays(
         name, split, data_dir, binarize, resize, image_shape, length, sample_rate, seed
     )
-    return images, labels, description
+    return examples, labels, description
 
 
 def _load_arrays(
@@ -88,8 +92,8 @@ def _load_arrays(
     length: int | None,
     sample_rate: int | None,
     seed: int,
-) -> tuple[np.ndarray, np.ndarray | None, Description, int]:
-    """What `load_arrays` gives, and the levels of the data before it was binarised."""
+) -> tuple[np.ndarray, np.ndarray | None, Description, int | None]:
+    """What `load_arrays` gives, and the levels of images that each epoch binarises anew."""
     checks.in_range("seed", seed, 0, 2**31 - 1)
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, received {split!r}.")
@@ -99,36 +103,37 @@ def _load_arrays(
         if value is not None:
             checks.positive(argument, value)
     source = _complete_splits(read(name, data_dir, resize, image_shape, length, sample_rate))
-    images, labels = source.examples[split], source.labels[split]
-    is_images = source.kind == "images"
-    if binarize is not None and not is_images:
-        raise ValueError(f"binarize must be None: {name} holds {source.kind}, not images.")
-    if is_images and resize is not None and images.shape[1:3] != tuple(resize):
-        images = resized(images, resize)
-    if not len(images):
+    examples, labels, format = source.examples[split], source.labels[split], source.format
+    if not len(examples):
         raise ValueError(f"data must have examples in every split, {name} has none in {split}.")
-    levels = source.levels
-    if binarize is not None:
-        if not (binarize == "dynamic" and split == "train"):
-            # Held-out images are the same for every seed, so that scores compare.
-            rng = np.random.default_rng(
-                [seed if split == "train" else _SPLIT_SEED, SPLITS.index(split)]
-            )
-            images = (rng.random(images.shape) * (levels - 1) < images).astype(np.uint8)
-        levels = 2
+    levels_to_binarize = None
+    if isinstance(format, Images):
+        levels = format.levels
+        if resize is not None and examples.shape[1:3] != tuple(resize):
+            examples = resized(examples, resize)
+        if binarize == "dynamic" and split == "train":
+            levels_to_binarize = levels
+        elif binarize is not None:
+            examples = _binarized(examples, levels, split, seed)
+        format = Images(examples.shape[1:], levels if binarize is None else 2)
+    elif binarize is not None:
+        raise ValueError(f"binarize must be None: {name} holds {format.name}, not images.")
     description = Description(
         name=name,
         split=split,
-        kind=source.kind,
-        image_shape=checks.image_shape(images.shape[1:]) if is_images else None,
-        levels=levels if is_images else None,
-        length=None if is_images else images.shape[1],
-        vocabulary=source.vocabulary,
-        sample_rate=source.sample_rate,
+        format=format,
+        length=examples.shape[1] if format.input().shape[1] is None else None,
         num_classes=source.num_classes,
         counts={key: len(x) for key, x in source.examples.items()},
     )
-    return images, labels, description, source.levels
+    return examples, labels, description, levels_to_binarize
+
+
+def _binarized(images: np.ndarray, levels: int, split: str, seed: int) -> np.ndarray:
+    """Draws each pixel once as black or white, its level giving the chance."""
+    # Held-out images are the same for every seed, so that scores compare.
+    rng = np.random.default_rng([seed if split == "train" else _SPLIT_SEED, SPLITS.index(split)])
+    return (rng.random(images.shape) * (levels - 1) < images).astype(np.uint8)
 
 
 def load(
@@ -187,22 +192,23 @@ def load(
         ((8, 8, 1), 17)
     """
     checks.positive("batch_size", batch_size)
-    images, labels, description, levels = _load_arrays(
+    examples, labels, description, levels_to_binarize = _load_arrays(
         name, split, data_dir, binarize, resize, image_shape, length, sample_rate, seed
     )
     shuffle = split == "train" if shuffle is None else shuffle
-    rebinarize = binarize == "dynamic" and split == "train"
-    count = len(images)
+    count = len(examples)
     # Tensors, not arrays: a graph would copy an array into itself at each epoch.
-    images = tf.constant(images)
+    examples = tf.constant(examples)
     labels = None if labels is None else tf.constant(labels)
 
     def fetch(index: tf.Tensor, epoch: tf.Tensor) -> Any:
-        batch = tf.gather(images, index)
-        if rebinarize:
-            # No two batches of an epoch begin with the same image.
-            u = tf.random.stateless_uniform(tf.shape(batch), seed=[epoch + seed, index[0]])
-            batch = tf.cast(u * (levels - 1.0) < tf.cast(batch, tf.float32), tf.uint8)
+        batch = tf.gather(examples, index)
+        if levels_to_binarize is not None:
+            # No two batches of an epoch begin with the same image, and no order is drawn with
+            # these seeds: those are less than 2**31.
+            batch_seed = tf.stack([(index[0] + 1) * 2**31 + seed, epoch])
+            u = tf.random.stateless_uniform(tf.shape(batch), batch_seed)
+            batch = tf.cast(u * (levels_to_binarize - 1.0) < tf.cast(batch, tf.float32), tf.uint8)
         return batch if labels is None else (batch, tf.gather(labels, index))
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -217,8 +223,8 @@ def load(
         return epochs.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE), description
     epoch = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
     batches = epoch.flat_map(one_epoch).prefetch(tf.data.AUTOTUNE)
-    length = tf.data.experimental.assert_cardinality(-(-count // batch_size))
-    return batches.apply(length), description
+    known_length = tf.data.experimental.assert_cardinality(-(-count // batch_size))
+    return batches.apply(known_length), description
 
 
 def _complete_splits(source: Source) -> Source:

@@ -1,4 +1,7 @@
-"""Where data comes from: scikit-learn's digits, TFDS, `.npz` files, folders, texts."""
+"""Where data comes from: scikit-learn's digits, TFDS, `.npz` files, folders, texts.
+
+Here examples get their format; nobody after this asks what kind of data there is.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import numpy as np
 from keras_gen import checks
 from keras_gen.data.audio import cut_alike, read_folder
 from keras_gen.data.text import read_text, windows
+from keras_gen.formats import Format, Images, Sound, Text
 
 # Characters of a text's windows, where nothing else is asked for.
 _TEXT_LENGTH = 500
@@ -26,23 +30,16 @@ class Source:
     """All splits of a data set, in memory.
 
     Args:
-        examples: by split: images uint8 `[n, height, width, channels]`, texts int32 `[n, time]`,
-            sounds float32 `[n, time]`.
+        examples: by split, stored data `[n, ...]` of the format.
         labels: by split, int32 `[n]`; `None` where there are none.
-        kind: "images", "text" or "audio".
-        levels: how many values an image's channel takes.
+        format: what the examples are.
         num_classes: how many labels there are; `None` where there are none.
-        vocabulary: the characters of a text.
-        sample_rate: of sounds, in Hz.
     """
 
     examples: dict[str, np.ndarray]
     labels: dict[str, np.ndarray | None]
-    kind: str = "images"
-    levels: int = 256
+    format: Format
     num_classes: int | None = None
-    vocabulary: str | None = None
-    sample_rate: int | None = None
 
 
 def read(
@@ -54,25 +51,23 @@ def read(
     sample_rate: int | None = None,
 ) -> Source:
     """Reads a data set by its name; see `keras_gen.data.load`."""
-    kind, _, rest = name.partition(":")
+    place, _, rest = name.partition(":")
     if name == "digits":
-        source = _digits()
-    elif kind == "tfds" and rest:
-        source = _tfds(rest, data_dir, resize, length, sample_rate)
-    elif kind == "npz" and rest:
-        source = _npz(Path(rest), image_shape)
-    elif kind == "folder" and rest:
-        source = _folder(Path(rest), resize)
-    elif kind == "text":
-        source = _text(Path(rest) if rest else None, length)
-    elif kind == "audio" and rest:
-        source = _audio(*read_folder(Path(rest)), length, sample_rate)
-    else:
-        raise ValueError(
-            "data must be digits, tfds:NAME, npz:FILE, folder:PATH, text, text:FILE or audio:PATH, "
-            f"received {name!r}."
-        )
-    return source
+        return _digits()
+    if place == "tfds" and rest:
+        return _tfds(rest, data_dir, resize, length, sample_rate)
+    if place == "npz" and rest:
+        return _npz(Path(rest), image_shape)
+    if place == "folder" and rest:
+        return _folder(Path(rest), resize)
+    if place == "text":
+        return _text(Path(rest) if rest else None, length)
+    if place == "audio" and rest:
+        return _audio(*read_folder(Path(rest)), length, sample_rate)
+    raise ValueError(
+        "data must be digits, tfds:NAME, npz:FILE, folder:PATH, text, text:FILE or audio:PATH, "
+        f"received {name!r}."
+    )
 
 
 def _digits() -> Source:
@@ -81,30 +76,27 @@ def _digits() -> Source:
     digits = load_digits()
     images = digits.images.astype(np.uint8)[..., None]
     labels = digits.target.astype(np.int32)
-    return Source({"train": images}, {"train": labels}, levels=17, num_classes=10)
+    return Source({"train": images}, {"train": labels}, Images(images.shape[1:], levels=17), 10)
 
 
 def _text(path: Path | None, length: int | None) -> Source:
     text = read_text(path)
     splits = windows(text, _TEXT_LENGTH if length is None else length)
-    vocabulary = "".join(sorted(set(text)))
-    labels: dict[str, np.ndarray | None] = dict.fromkeys(splits)
-    return Source(splits, labels, kind="text", vocabulary=vocabulary)
+    return Source(splits, dict.fromkeys(splits), Text(text))
 
 
-def _audio(sounds, rates, classes, length: int | None, sample_rate: int | None) -> Source:
+def _audio(
+    sounds: Sequence[np.ndarray],
+    rates: Sequence[int],
+    classes: Sequence[Any] | None,
+    length: int | None,
+    sample_rate: int | None,
+) -> Source:
     alike, rate = cut_alike(sounds, rates, sample_rate, length)
-    labels, names = None, []
-    if classes is not None:
-        names, labels = np.unique(classes, return_inverse=True)
-        labels = labels.astype(np.int32)
-    return Source(
-        {"train": alike},
-        {"train": labels},
-        kind="audio",
-        num_classes=len(names) or None,
-        sample_rate=rate,
-    )
+    if classes is None:
+        return Source({"train": alike}, {"train": None}, Sound(rate))
+    names, labels = np.unique(classes, return_inverse=True)
+    return Source({"train": alike}, {"train": labels.astype(np.int32)}, Sound(rate), len(names))
 
 
 def _tfds(
@@ -129,9 +121,11 @@ def _tfds(
         # TFDS gives 16-bit sound as integers; all of it is in its split "train".
         examples = list(tfds.as_numpy(builder.as_dataset(split="train")))
         sounds = [(example["audio"] / 32768.0).astype(np.float32) for example in examples]
-        rates = [builder.info.features["audio"].sample_rate or sample_rate] * len(sounds)
+        rate = builder.info.features["audio"].sample_rate or sample_rate
+        if rate is None:
+            raise ValueError(f"sample_rate must be given: {name!r} does not say its own.")
         classes = [int(x["label"]) for x in examples] if "label" in examples[0] else None
-        return _audio(sounds, rates, classes, length, sample_rate)
+        return _audio(sounds, [rate] * len(sounds), classes, length, sample_rate)
     if "image" not in builder.info.features:
         raise ValueError(f"data must have the feature 'image' or 'audio', which {name!r} has not.")
 
@@ -150,7 +144,7 @@ def _tfds(
     if "train" not in images:
         raise ValueError(f"data must have a split named train, which {name!r} has not.")
     num_classes = builder.info.features["label"].num_classes if has_labels else None
-    return Source(images, labels, num_classes=num_classes)
+    return Source(images, labels, Images(images["train"].shape[1:]), num_classes)
 
 
 def _stack(pictures: Sequence[np.ndarray], resize: Sequence[int] | None) -> np.ndarray:
@@ -183,18 +177,20 @@ def _npz(path: Path, image_shape: Sequence[int] | None) -> Source:
                 f"{path} must hold arrays named train or x_train (and likewise for validation, "
                 f"valid or test; labels y_train), it holds {', '.join(arrays.files)}."
             )
-    labels = {split: labels.get(split) for split in images}
-    has_labels = labels["train"] is not None
-    for split, y in labels.items():
-        if (y is not None) != has_labels:
-            raise ValueError(f"{path} must hold labels for all splits or for none, see {split}.")
-        if has_labels:
-            checks.shaped(f"y_{split}", y, (len(images[split]),))
-            checks.integers(f"y_{split}", y, 0, 2**31 - 1)
-            labels[split] = y.astype(np.int32)
     levels = 2 if max(int(x.max()) for x in images.values()) < 2 else 256
-    num_classes = int(max(y.max() for y in labels.values())) + 1 if has_labels else None
-    return Source(images, labels, levels=levels, num_classes=num_classes)
+    format = Images(images["train"].shape[1:], levels)
+    if not labels:
+        return Source(images, dict.fromkeys(images), format)
+    num_classes = 1
+    for split, x in images.items():
+        y = labels.get(split)
+        if y is None:
+            raise ValueError(f"{path} must hold labels for all splits or for none, see {split}.")
+        checks.shaped(f"y_{split}", y, (len(x),))
+        checks.integers(f"y_{split}", y, 0, 2**31 - 1)
+        labels[split] = y.astype(np.int32)
+        num_classes = max(num_classes, int(y.max(initial=0)) + 1)
+    return Source(images, labels, format, num_classes)
 
 
 def _restored(x: np.ndarray, image_shape: Sequence[int] | None, path: Path) -> np.ndarray:
@@ -240,7 +236,8 @@ def _folder(path: Path, resize: Sequence[int] | None) -> Source:
     pictures = [example[0] if classes else example for example in examples]
     images = np.clip(np.rint(np.stack(pictures)), 0, 255).astype(np.uint8)
     labels = np.array([example[1] for example in examples], np.int32) if classes else None
-    return Source({"train": images}, {"train": labels}, num_classes=len(classes) or None)
+    num_classes = len(classes) or None
+    return Source({"train": images}, {"train": labels}, Images(images.shape[1:]), num_classes)
 
 
 def resized(images: np.ndarray, size: Sequence[int]) -> np.ndarray:

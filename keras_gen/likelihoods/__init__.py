@@ -36,7 +36,7 @@ def likelihood_of(levels: int, likelihood: Likelihood | None = None) -> Likeliho
             f"likelihood must be of {levels} levels, as the model is, received one of "
             f"{likelihood.levels}."
         )
-    if likelihood.channels is not None:
+    if likelihood.event_shape:
         raise ValueError(
             f"likelihood must be of single values, received {type(likelihood).__name__}, which is "
             "of whole pixels."
@@ -45,7 +45,7 @@ def likelihood_of(levels: int, likelihood: Likelihood | None = None) -> Likeliho
 
 
 def pixel_likelihood_of(
-    levels: int, channels: int, likelihood: Likelihood | None = None
+    levels: int, channels: int, likelihood: Likelihood | None = None, codes: bool = False
 ) -> Likelihood:
     """The likelihood of whole pixels: the given one, checked, or one that fits.
 
@@ -54,20 +54,21 @@ def pixel_likelihood_of(
         channels: of a pixel.
         likelihood: of whole pixels, or of a single channel's values, which are then independent;
             `None` is Bernoulli for binary images of one channel, else a mixture of ten discretised
-            logistics.
+            logistics; of codes, whose values have no order, Categorical.
+        codes: whether values have no order.
 
     Raises:
         ValueError: the likelihood is of other levels or channels.
     """
     if likelihood is None:
-        if levels == 2 and channels == 1:
-            return PerChannel(Bernoulli(), 1)
+        if codes or (levels, channels) == (2, 1):
+            return PerChannel(likelihood_of(levels), channels)
         return DiscretizedLogisticMixture(levels, channels)
-    if likelihood.channels is None:
+    if not likelihood.event_shape:
         return PerChannel(likelihood_of(levels, likelihood), channels)
-    if (likelihood.levels, likelihood.channels) != (levels, channels):
+    if (likelihood.levels, *likelihood.event_shape) != (levels, channels):
         raise ValueError(
             f"likelihood must be of {levels} levels and {channels} channels, as the model is, "
-            f"received one of {likelihood.levels} and {likelihood.channels}."
+            f"received one of {likelihood.levels} and {likelihood.event_shape[0]}."
         )
     return likelihood

@@ -34,4 +34,7 @@ class Bernoulli(Likelihood):
 
     def draw(self, parameters, noise, temperature):
         # A logistic number is the difference of two Gumbels: this is the Gumbel-max rule.
-        return tf.cast(parameters[..., 0] + temperature * noise[..., 0] > 0.0, tf.uint8)
+        return tf.cast(parameters[..., 0] + temperature * noise[..., 0] > 0.0, tf.int32)
+
+    def mode(self, parameters):
+        return tf.cast(parameters[..., 0] > 0.0, tf.int32)

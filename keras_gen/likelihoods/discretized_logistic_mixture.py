@@ -49,6 +49,7 @@ class DiscretizedLogisticMixture(Likelihood):
                 raise ValueError(f"{name} must be at least 1, received {value}.")
         self.levels = levels
         self.channels = channels
+        self.event_shape = (channels,)
         self.num_components = num_components
         # A weight; a mean and a scale a channel; a coefficient for each earlier channel.
         self._couplings = channels * (channels - 1) // 2
@@ -139,7 +140,7 @@ class DiscretizedLogisticMixture(Likelihood):
         return math.ceil(self.levels / width), width
 
     def draw(self, parameters, noise, temperature):
-        """Draws whole pixels: uint8 `[..., channels]`.
+        """Draws whole pixels: int32 `[..., channels]`.
 
         A temperature flattens or sharpens the mixture's weights, and widens or narrows its
         components.
@@ -170,9 +171,23 @@ class DiscretizedLogisticMixture(Likelihood):
             levels = drawn * width + tf.range(width)
             log_mass = self._log_mass(levels, levels, *moments)
             log_mass = tf.where(levels < self.levels, log_mass, _NEVER)
-            drawn = drawn * width + _choose(log_mass + of_level)
-            values.append(tf.cast(drawn, tf.uint8))
+            values.append(drawn * width + _choose(log_mass + of_level))
         return values[0] if self.channels == 1 else tf.concat(values, axis=-1)
+
+    def mode(self, parameters):
+        """Each channel's likeliest level, given those of the channels before it."""
+        logits, loc, log_scale, coupling = self._split(parameters)
+        joint, values = tf.nn.log_softmax(logits)[..., None], []
+        level = tf.range(self.levels)
+        for channel in range(self.channels):
+            mean = self._mean(channel, loc, coupling, [self._unit(value) for value in values])
+            moments = mean[..., None], log_scale[..., channel, None]
+            # By component and level; the mixture's weights adapt to the channels before.
+            log_mass = self._log_mass(level, level, *moments)
+            value = _choose(tf.reduce_logsumexp(joint + log_mass, axis=-2))
+            values.append(value)
+            joint += self._log_mass(value[..., None], value[..., None], *moments)
+        return tf.concat(values, axis=-1)
 
 
 def _choose(perturbed: tf.Tensor) -> tf.Tensor:

@@ -14,30 +14,31 @@ from keras_gen.signature import DECISION, Output
 
 
 class Likelihood(abc.ABC):
-    """The distribution of a stored value (a pixel's channel, a token), given network outputs.
+    """The distribution of a value (a pixel's channel, a token, a whole pixel), given outputs.
 
     Attributes:
         num_parameters: how many network outputs one value needs.
-        levels: how many values there are.
-        channels: `None` where a value is one number. A likelihood of whole pixels, whose channels
-            depend on each other, has their number here: its values have that axis more.
+        event_shape: of one value: `()` of a number, `(channels,)` of a pixel whose channels depend
+            on each other.
+        dtype: of what is drawn, as NumPy says it: whole numbers, or floats that a format rounds to
+            what it stores.
         draw_output: how far runtimes may differ in a draw.
     """
 
     num_parameters: int
-    levels: int
-    channels: int | None = None
+    event_shape: tuple[int, ...] = ()
+    dtype: str = "int32"
     draw_output: Output = DECISION
 
     @abc.abstractmethod
     def distribution(self, parameters: tf.Tensor) -> tfp.distributions.Distribution:
-        """The distribution of stored values.
+        """The distribution of values.
 
         Args:
             parameters: float32 `[..., num_parameters]`.
 
         Returns:
-            A `tfd.Distribution` of batch shape `[...]` over stored values.
+            A `tfd.Distribution` of batch shape `[...]` and this event shape.
         """
 
     @abc.abstractmethod
@@ -51,22 +52,26 @@ class Likelihood(abc.ABC):
         Args:
             parameters: float32 `[..., num_parameters]`.
             noise: float32 `[..., k]`, from `noise`.
-            temperature: float32, broadcasts against `[...]`; 1 draws from the distribution, 0
-                gives its mode (its mean, where values are continuous).
+            temperature: float32, broadcasts against `[...]`; 1 draws from the distribution, less
+                stays closer to its mode.
 
         Returns:
-            uint8 `[...]`.
+            `[..., *event_shape]` of `dtype`.
         """
 
+    @abc.abstractmethod
+    def mode(self, parameters: tf.Tensor) -> tf.Tensor:
+        """The likeliest values: `[..., *event_shape]` of `dtype`."""
+
     def log_prob(self, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        """The log-probability of each stored value, in nats.
+        """The log-probability of each value, in nats.
 
         Args:
             parameters: `[..., num_parameters]`, of any float dtype; computed in float32.
-            x: `[...]` stored values.
+            x: `[..., *event_shape]`.
 
         Returns:
-            float32 `[...]`.
+            float32, of the shape of `x`: of a pixel's channels, each given those before it.
         """
         distribution = self.distribution(tf.cast(parameters, tf.float32))
         return distribution.log_prob(tf.cast(x, distribution.dtype))

@@ -33,6 +33,7 @@ class Normal(Likelihood):
     """
 
     draw_output = ROUNDED
+    dtype = "float32"
 
     def __init__(
         self, levels: int = 256, scale: float | None = None, min_scale: float | None = None
@@ -62,5 +63,7 @@ class Normal(Likelihood):
 
     def draw(self, parameters, noise, temperature):
         distribution = self.distribution(parameters)
-        value = distribution.loc + temperature * distribution.scale * noise[..., 0]
-        return tf.cast(tf.clip_by_value(tf.round(value), 0.0, self.levels - 1.0), tf.uint8)
+        return distribution.loc + temperature * distribution.scale * noise[..., 0]
+
+    def mode(self, parameters):
+        return self.distribution(parameters).loc

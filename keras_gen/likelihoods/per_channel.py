@@ -25,8 +25,9 @@ class PerChannel(Likelihood):
     def __init__(self, likelihood: Likelihood, channels: int):
         self.likelihood = likelihood
         self.channels = channels
+        self.event_shape = (channels,)
         self.levels = likelihood.levels
-        self.draw_output = likelihood.draw_output
+        self.dtype, self.draw_output = likelihood.dtype, likelihood.draw_output
         self.num_parameters = channels * likelihood.num_parameters
 
     def _by_channel(self, x: tf.Tensor) -> tf.Tensor:
@@ -50,6 +51,9 @@ class PerChannel(Likelihood):
         return self.likelihood.draw(
             self._by_channel(parameters), self._by_channel(noise), temperature
         )
+
+    def mode(self, parameters):
+        return self.likelihood.mode(self._by_channel(parameters))
 
     def get_config(self):
         likelihood = keras.saving.serialize_keras_object(self.likelihood)

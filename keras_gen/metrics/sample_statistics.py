@@ -31,10 +31,14 @@ def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
     x, y = x.astype(np.float64), y.astype(np.float64)
     # With C = R^T R, the root of C_x C_y has the trace of the singular values of R_x R_y^T; the
     # triangles R are as small as the number of vectors or of features, whichever is less.
-    root_x, root_y = (np.linalg.qr((z - z.mean(0)) / np.sqrt(len(z) - 1), mode="r") for z in (x, y))
-    cross = np.linalg.svd(root_x @ root_y.T, compute_uv=False).sum()
+    cross = np.linalg.svd(_root(x) @ _root(y).T, compute_uv=False).sum()
     variances = x.var(0, ddof=1).sum() + y.var(0, ddof=1).sum()
     return float(max(np.sum((x.mean(0) - y.mean(0)) ** 2) + variances - 2 * cross, 0.0))
+
+
+def _root(x: np.ndarray) -> np.ndarray:
+    """A triangle R with C = R^T R, for the covariance C of vectors."""
+    return np.asarray(np.linalg.qr((x - x.mean(0)) / np.sqrt(len(x) - 1), mode="r"))
 
 
 def sample_statistics(samples: np.ndarray, images: np.ndarray, levels: int) -> dict[str, float]:

@@ -63,7 +63,7 @@ def test_the_bounds_lie_under_the_exact_likelihood_and_reach_it(factor_analysis,
         for k in (1, 8, 64)
     ]
     assert bounds[0] < bounds[1] < bounds[2] < exact.mean() + 0.05
-    elbo = -factor_analysis.objective(tf.constant(images), None, False)["negative_elbo"]
+    elbo = -factor_analysis.objective(tf.constant(images), {}, False)["negative_elbo"]
     assert np.mean(elbo) < exact.mean()
     many = factor_analysis.importance_weighted_bound(images, num_samples=20_000)
     np.testing.assert_allclose(many, exact, atol=0.3)
@@ -108,15 +108,15 @@ def test_the_bound_does_not_depend_on_the_batch_size(factor_analysis, images):
 
 def test_kl_and_beta(factor_analysis, images):
     x = tf.constant(images)
-    terms = factor_analysis.objective(x, None, False)
-    posterior = factor_analysis.posterior(x)
+    terms = factor_analysis.objective(x, {}, False)
+    posterior = factor_analysis.posterior(x, {})
     mean, stddev = posterior.mean().numpy(), posterior.stddev().numpy()
     kl = 0.5 * np.sum(mean**2 + stddev**2 - 1 - 2 * np.log(stddev), axis=-1)
     np.testing.assert_allclose(terms["kl"], kl, rtol=1e-4)
     np.testing.assert_allclose(terms["loss"], terms["reconstruction"] + terms["kl"], rtol=1e-5)
     try:
         factor_analysis.beta = 4.0
-        heavier = factor_analysis.objective(x, None, False)
+        heavier = factor_analysis.objective(x, {}, False)
     finally:
         factor_analysis.beta = 1.0
     np.testing.assert_allclose(heavier["loss"] - terms["loss"], 3 * terms["kl"], rtol=1e-3)
@@ -126,7 +126,7 @@ def test_kl_and_beta(factor_analysis, images):
 def test_the_posterior_is_reparameterised(factor_analysis, images):
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(
-            factor_analysis.objective(tf.constant(images), None, False)["reconstruction"]
+            factor_analysis.objective(tf.constant(images), {}, False)["reconstruction"]
         )
     for gradient in tape.gradient(loss, factor_analysis.encoder.trainable_weights):
         assert np.abs(gradient).max() > 0
@@ -176,7 +176,14 @@ def test_passed_networks_of_mixed_precision_get_a_twin_in_float32():
 def test_latents_of_a_seed_are_those_of_its_samples():
     model = VAE((8, 8, 1), levels=2, filters=(4,))
     mode = model.sample(3, seed=5, temperature=0.0)
-    np.testing.assert_array_equal(model.decode(model.prior(3, seed=5)), mode)
+    np.testing.assert_array_equal(model.decode(model.draw_latents(3, seed=5)), mode)
+
+
+def test_truncation_moves_latents_to_the_centre():
+    model = VAE((8, 8, 1), levels=2, filters=(4,))
+    at_centre = model.sample(3, seed=5, temperature=0.0, truncation=0.0)
+    centre = model.decode(np.zeros((1, model.latent_dim), np.float32))
+    np.testing.assert_array_equal(at_centre, np.repeat(centre, 3, axis=0))
 
 
 def test_passed_networks_are_saved(factor_analysis, images, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gen.autoregressive.causal_attention import attention
+from keras_gen.autoregressive.layers.causal_attention import Entries, attend, attention
 
 
 def by_formula(query, key, value, strict):
@@ -32,3 +32,23 @@ def test_equals_the_formula_for_any_length(length, strict):
     specs = [tf.TensorSpec([None, None, *x.shape[2:]]) for x in inputs]
     graph = tf.function(lambda *x: attention(*x, strict=strict), specs, autograph=False)
     np.testing.assert_allclose(graph(*inputs), expected, atol=1e-5)
+
+
+def test_from_a_cache_equals_the_formula():
+    # Two rows of three positions are finished; of the third row, two positions.
+    rng = np.random.default_rng(0)
+    query, key, value = (rng.standard_normal((2, 9, 3, size)) for size in (4, 4, 5))
+    expected = by_formula(query, key, value, strict=True)[:, 8]
+    by_head = [tf.constant(np.swapaxes(x, 1, 2), tf.float32) for x in (key, value)]
+    past = Entries.empty(2, 3, 9, 4, 5)
+    for row in range(2):
+        past = past.put(tf.constant(row), *(x[:, :, 3 * row : 3 * row + 3] for x in by_head))
+    recent = Entries.empty(2, 3, 3, 4, 5)
+    for column in range(2):
+        recent = recent.put(
+            tf.constant(column), *(x[:, :, 6 + column : 7 + column] for x in by_head)
+        )
+    last = tf.constant(query[:, 8], tf.float32)
+    np.testing.assert_allclose(attend(last, past, 6, recent, 2), expected, atol=1e-5)
+    # Where there is no entry, nothing is found.
+    assert not attend(last, past, 0, recent, 0).numpy().any()

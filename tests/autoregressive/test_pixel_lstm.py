@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from brute_force import perturbed
 
-from keras_gen import PixelRNN
+from keras_gen.autoregressive.pixel_rnn import PixelRNN
 
 
 def sigmoid(x):
@@ -24,7 +24,8 @@ def inputs(features):
 
 def layer_of(recurrence):
     options = {"recurrence": recurrence, "filters": 6, "num_blocks": 1, "first_kernel_size": 3}
-    return perturbed(PixelRNN((4, 5, 1), levels=2, **options)).lstms[0]
+    _, lstm = perturbed(PixelRNN((4, 5, 1), levels=2, **options)).stack
+    return lstm
 
 
 def test_row_lstm():
@@ -45,7 +46,8 @@ def test_row_lstm():
                 hidden[row + 1, column + 1], cell[row + 1, column + 1] = state
         expected[n] = hidden[1:-1, 1:-1]
     expected = x + expected @ layer.expand.kernel.numpy() + layer.expand.bias.numpy()
-    np.testing.assert_allclose(layer(tf.constant(x), None), expected, atol=1e-5)
+    outputs, _ = layer(tf.constant(x), None)
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
 
 
 def test_diagonal_bilstm():
@@ -72,4 +74,5 @@ def test_diagonal_bilstm():
         # From the right, the state of the row above.
         expected[n] = hidden[0, 1:, 1:-1] + hidden[1, :-1, 1:-1]
     expected = x + expected @ layer.expand.kernel.numpy() + layer.expand.bias.numpy()
-    np.testing.assert_allclose(layer(tf.constant(x), tf.constant(image)), expected, atol=1e-5)
+    outputs, _ = layer(tf.constant(x), tf.constant(image))
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)

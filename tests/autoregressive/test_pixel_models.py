@@ -1,18 +1,25 @@
 """Every model of pictures in raster order: a distribution, causal, and the same when cached."""
 
-import itertools
+import functools
 
+import keras
 import numpy as np
 import pytest
-from brute_force import all_images, influence, naive_sample, perturbed
-
-from keras_gen import (
-    GatedPixelCNN,
-    PixelCNN,
-    PixelCNNPlusPlus,
-    PixelRNN,
-    PixelSNAIL,
+from brute_force import (
+    all_images,
+    check_fixed_batch_graphs,
+    influence,
+    naive_sample,
+    perturbed,
+    step_through,
 )
+
+from keras_gen.autoregressive.gated_pixel_cnn import GatedPixelCNN
+from keras_gen.autoregressive.pixel_cnn import PixelCNN
+from keras_gen.autoregressive.pixel_cnn_plus_plus import PixelCNNPlusPlus
+from keras_gen.autoregressive.pixel_rnn import PixelRNN
+from keras_gen.autoregressive.pixel_snail import PixelSNAIL
+from keras_gen.formats import Codes, Images
 from keras_gen.likelihoods import Categorical, DiscretizedLogisticMixture
 
 # A class, tiny options, and what of the past it reaches with them in a 4x4 image: all of it, or
@@ -47,40 +54,96 @@ def name(request):
     return request.param
 
 
-def build(name, image_shape, levels, scale=0.3, **options):
+def build(name, image_shape, levels, **options):
+    keras.utils.set_random_seed(0)
     model_class, of_model = MODELS[name]
-    return perturbed(model_class(image_shape, levels=levels, seed=0, **(of_model | options)), scale)
+    model = model_class(image_shape, levels=levels, seed=0, **(of_model | options))
+    return perturbed(model, scale=0.3)
 
 
-@pytest.mark.parametrize(
-    ("image_shape", "levels", "num_classes"),
-    [((2, 2, 1), 2, None), ((2, 2, 1), 3, 2), ((2, 2, 2), 2, None)],
-    ids=str,
-)
-def test_probabilities_of_all_images_sum_to_one(name, image_shape, levels, num_classes):
-    model = build(name, image_shape, levels, num_classes=num_classes)
-    images = all_images(image_shape, levels)
-    log_probs = model.log_prob(images, None if num_classes is None else 1)
-    assert np.exp(log_probs).sum() == pytest.approx(1.0, abs=1e-5)
-    assert log_probs.std() > 0.1
+# No test changes these models, so that tests share their graphs.
 
 
-def test_conditionals_sum_to_the_whole(name):
-    model = build(name, (4, 4, 3), 4)
-    images = np.random.default_rng(0).integers(0, 4, (5, 4, 4, 3), dtype=np.uint8)
-    each = model.log_prob(images, per_dimension=True)
-    assert each.shape == images.shape
-    assert (each <= 0).all()
-    np.testing.assert_allclose(each.sum(axis=(1, 2, 3)), model.log_prob(images), rtol=1e-5)
+@functools.cache
+def tiny(name):
+    """Of all images, there are few."""
+    return build(name, (2, 2, 1), 2)
+
+
+@functools.cache
+def tiny_labelled(name):
+    return build(name, (2, 2, 1), 3, num_classes=2)
+
+
+@functools.cache
+def coloured(name):
+    """Of 4x4 pixels, three channels and three labels."""
+    return build(name, (4, 4, 3), 4, num_classes=3)
+
+
+@functools.cache
+def of_codes(name):
+    """Of codes, more than a byte holds, given a source."""
+    return build(name, (2, 4, 3), 300, codes=True, source=Images((1, 2, 1), 4))
+
+
+IMAGES = np.random.default_rng(0).integers(0, 4, (5, 4, 4, 3), dtype=np.uint8)
+LABELS = np.array([0, 1, 2, 0, 1], np.int32)
+SOURCE = np.random.default_rng(0).integers(0, 4, (3, 1, 2, 1), dtype=np.uint8)
+
+
+class TestProbabilities:
+    @pytest.mark.parametrize(
+        ("model_of", "conditions"),
+        [
+            (tiny, {}),
+            (tiny_labelled, {"labels": 1}),
+            (lambda name: build(name, (2, 2, 2), 2), {}),
+            (
+                lambda name: build(name, (2, 2, 1), 3, codes=True, source=Codes((2, 1, 1), 5)),
+                {"source": np.array([[[4]], [[2]]], np.int32)},
+            ),
+        ],
+        ids=["binary", "labels", "channels", "codes with a source"],
+    )
+    def test_of_all_images_sum_to_one(self, name, model_of, conditions):
+        model = model_of(name)
+        log_probs = model.log_prob(all_images(model), **conditions)
+        assert np.exp(log_probs).sum() == pytest.approx(1.0, abs=1e-5)
+        assert log_probs.std() > 0.1
+
+    def test_of_values_sum_to_the_whole(self, name):
+        model = coloured(name)
+        each = model.log_prob(IMAGES, LABELS, per_dimension=True)
+        assert each.shape == IMAGES.shape
+        assert (each <= 0).all()
+        np.testing.assert_allclose(
+            each.sum(axis=(1, 2, 3)), model.log_prob(IMAGES, LABELS), rtol=1e-5
+        )
+
+    def test_depend_on_labels(self, name):
+        model = coloured(name)
+        assert np.abs(model.log_prob(IMAGES, 0) - model.log_prob(IMAGES, 1)).min() > 1e-3
+
+    def test_depend_on_the_source_from_the_first_value_on(self, name):
+        model = of_codes(name)
+        x = np.random.default_rng(0).integers(0, 300, (5, 2, 4, 3), dtype=np.int32)
+        black, white = (
+            model.log_prob(x, source=np.full((1, 2, 1), level, np.uint8), per_dimension=True)
+            for level in (0, 3)
+        )
+        assert np.abs(black - white).min(axis=0).max() > 1e-3
+        assert (np.abs(black - white).max(axis=0) > 1e-3).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_strictly_causal_and_reaches_what_it_should(name, channels):
-    model = build(name, (4, 4, channels), 4)
+    model = coloured(name) if channels == 3 else build(name, (4, 4, 1), 4)
+    conditions = {"labels": np.arange(16) % 3} if channels == 3 else {}
     order = np.arange(16 * channels).reshape(4, 4, channels)
-    places = itertools.product(range(4), range(4), range(channels))
-    for at in places if name in BY_CHANNEL else itertools.product(range(4), range(4)):
-        seen = influence(model, at)
+    axes = (4, 4, channels) if name in BY_CHANNEL else (4, 4)
+    places = list(np.ndindex(*axes))
+    for at, seen in zip(places, influence(model, places, conditions), strict=True):
         before = order < order[(*at, 0)[:3]]
         assert not seen[~before].any(), at
         if name in PARTIAL:
@@ -95,100 +158,110 @@ def test_strictly_causal_and_reaches_what_it_should(name, channels):
 
 def test_blind_spots_are_where_the_papers_have_them():
     # A 3x3 convolution under a mask sees one more column to the right with each row up.
-    model = build("pixel_cnn", (4, 8, 1), 4)
-    seen = influence(model, (3, 1, 0))[..., 0]
-    np.testing.assert_array_equal(seen[2], [True] * 3 + [False] * 5)
-    np.testing.assert_array_equal(seen[1], [True] * 4 + [False] * 4)
+    (seen,) = influence(build("pixel_cnn", (4, 8, 1), 4), [(3, 1, 0)])
+    np.testing.assert_array_equal(seen[2, :, 0], [True] * 3 + [False] * 5)
+    np.testing.assert_array_equal(seen[1, :, 0], [True] * 4 + [False] * 4)
     # A Row LSTM likewise, as far up as there are rows.
-    model = build("row_lstm", (4, 8, 1), 4, num_blocks=1)
-    seen = influence(model, (3, 1, 0))[..., 0]
-    np.testing.assert_array_equal(seen[2], [True] * 3 + [False] * 5)
-    np.testing.assert_array_equal(seen[0], [True] * 5 + [False] * 3)
+    (seen,) = influence(build("row_lstm", (4, 8, 1), 4, num_blocks=1), [(3, 1, 0)])
+    np.testing.assert_array_equal(seen[2, :, 0], [True] * 3 + [False] * 5)
+    np.testing.assert_array_equal(seen[0, :, 0], [True] * 5 + [False] * 3)
 
 
-@pytest.mark.parametrize(
-    ("image_shape", "levels", "num_classes", "temperature"),
-    [((4, 6, 1), 2, None, 1.0), ((4, 4, 3), 4, 3, 0.7)],
-    ids=["binary", "colours with labels"],
-)
-def test_cached_sampling_equals_naive(name, image_shape, levels, num_classes, temperature):
-    model = build(name, image_shape, levels, num_classes=num_classes)
-    labels = None if num_classes is None else np.array([0, 1, 2, 0], np.int32)
-    cached = model.sample(4, labels=labels, seed=5, temperature=temperature)
-    np.testing.assert_array_equal(cached, naive_sample(model, 4, 5, labels, temperature))
-    assert len(np.unique(cached)) > 1
+class TestSampling:
+    @pytest.mark.parametrize(
+        ("model_of", "conditions", "temperature"),
+        [
+            (lambda name: build(name, (2, 4, 1), 2), {}, 1.0),
+            (coloured, {"labels": LABELS[:3]}, 0.7),
+            (of_codes, {"source": SOURCE}, 1.0),
+        ],
+        ids=["binary", "colours with labels", "codes with a source"],
+    )
+    def test_with_caches_equals_the_naive_loop(self, name, model_of, conditions, temperature):
+        model = model_of(name)
+        cached = model.sample(3, seed=5, temperature=temperature, **conditions)
+        naive = naive_sample(model, 3, 5, conditions, temperature)
+        assert cached.dtype == model.format.dtype
+        np.testing.assert_array_equal(cached, naive)
+        assert len(np.unique(cached)) > 1
 
+    @pytest.mark.parametrize(
+        ("name", "options"),
+        [
+            ("gated_pixel_cnn", {"kernel_size": 5, "head_filters": 6}),
+            ("gated_pixel_cnn", {"num_blocks": 0, "likelihood": Categorical(2)}),
+            ("pixel_cnn", {"kernel_size": 5, "first_kernel_size": 7, "head_filters": 6}),
+            ("pixel_cnn", {"num_blocks": 0}),
+            ("pixel_cnn_plus_plus", {"num_scales": 3}),
+            ("pixel_cnn_plus_plus", {"likelihood": DiscretizedLogisticMixture(2, 1, 2)}),
+            ("pixel_snail", {"likelihood": Categorical(2)}),
+        ],
+        ids=lambda value: value if isinstance(value, str) else ",".join(value),
+    )
+    def test_with_options_equals_the_naive_loop(self, name, options):
+        model = build(name, (4, 4, 1), 2, **options)
+        np.testing.assert_array_equal(model.sample(3, seed=5), naive_sample(model, 3, 5))
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("gated_pixel_cnn", {"kernel_size": 5, "head_filters": 6}),
-        ("gated_pixel_cnn", {"num_blocks": 0, "likelihood": Categorical(2)}),
-        ("pixel_cnn", {"kernel_size": 5, "first_kernel_size": 7, "head_filters": 6}),
-        ("pixel_cnn", {"num_blocks": 0}),
-        ("pixel_cnn_plus_plus", {"num_blocks": 2, "num_scales": 3}),
-        ("pixel_cnn_plus_plus", {"likelihood": DiscretizedLogisticMixture(2, 1, 2)}),
-        ("pixel_snail", {"likelihood": Categorical(2)}),
-    ],
-    ids=lambda value: value if isinstance(value, str) else ",".join(value),
-)
-def test_options_sample_as_the_naive_loop_does(name, options):
-    model = build(name, (4, 4, 1), 2, **options)
-    np.testing.assert_array_equal(model.sample(3, seed=5), naive_sample(model, 3, 5))
+    def test_follows_the_distribution(self, name):
+        model, num = tiny(name), 20_000
+        probabilities = np.exp(model.log_prob(all_images(model)))
+        numbers = model.sample(num, seed=0).reshape(num, 4) @ [8, 4, 2, 1]
+        observed = np.bincount(numbers, minlength=16) / num
+        assert np.abs(observed - probabilities).max() < 5 * np.sqrt(0.25 / num)
 
+    def test_graphs_of_one_example_sample_the_same(self, name):
+        check_fixed_batch_graphs(coloured(name), 1, {"labels": LABELS[1:2]})
 
-def test_labels_change_the_distribution(name):
-    model = build(name, (4, 4, 1), 2, num_classes=2)
-    x = np.random.default_rng(0).integers(0, 2, (20, 4, 4, 1), dtype=np.uint8)
-    assert np.abs(model.log_prob(x, 0) - model.log_prob(x, 1)).min() > 1e-3
-
-
-def test_samples_follow_the_distribution(name):
-    model = build(name, (2, 2, 1), 2)
-    num = 20_000
-    probabilities = np.exp(model.log_prob(all_images((2, 2, 1), 2)))
-    codes = model.sample(num, seed=0).reshape(num, 4) @ [8, 4, 2, 1]
-    observed = np.bincount(codes, minlength=16) / num
-    assert np.abs(observed - probabilities).max() < 5 * np.sqrt(0.25 / num)
+    def test_step_through_gives_the_terms_of_the_likelihood(self, name):
+        model, conditions = of_codes(name), {"source": SOURCE}
+        x = np.random.default_rng(1).integers(0, 300, (3, 2, 4, 3), dtype=np.int32)
+        chosen, total = step_through(model, x, conditions)
+        np.testing.assert_array_equal(chosen, x)
+        np.testing.assert_allclose(total, model.log_prob(x, **conditions), rtol=1e-5)
 
 
 class TestComplete:
-    images = np.random.default_rng(0).integers(0, 4, (5, 4, 4, 3), dtype=np.uint8)
-
     def test_what_is_known_stays(self, name):
-        model = build(name, (4, 4, 3), 4)
+        model = coloured(name)
+
+        def complete(images, mask):
+            return model.complete(images, mask, LABELS, seed=3)
+
         everything = np.ones((4, 4, 3), bool)
-        np.testing.assert_array_equal(model.complete(self.images, everything), self.images)
-        np.testing.assert_array_equal(
-            model.complete(self.images, ~everything, seed=3), model.sample(5, seed=3)
-        )
-        mask = np.random.default_rng(1).random(self.images.shape) < 0.5
-        completed = model.complete(self.images, mask, seed=0)
-        np.testing.assert_array_equal(completed[mask], self.images[mask])
-        assert (completed[~mask] != self.images[~mask]).any()
+        np.testing.assert_array_equal(complete(IMAGES, everything), IMAGES)
+        drawn = complete(IMAGES, ~everything)
+        np.testing.assert_array_equal(drawn, complete(IMAGES[::-1], ~everything))
+        # The noise is another than that of samples.
+        assert (drawn != model.sample(5, LABELS, seed=3)).any()
+        mask = np.random.default_rng(1).random(IMAGES.shape) < 0.5
+        completed = complete(IMAGES, mask)
+        np.testing.assert_array_equal(completed[mask], IMAGES[mask])
+        assert (completed[~mask] != IMAGES[~mask]).any()
+        # The same noise after the same values draws the same.
+        np.testing.assert_array_equal(complete(drawn, mask), drawn)
 
     def test_what_follows_depends_on_what_is_known(self):
-        model = build("gated_pixel_cnn", (4, 4, 3), 4)
+        model = coloured("gated_pixel_cnn")
         mask = np.zeros((4, 4, 3), bool)
         mask[:2] = True
         ones = np.ones((30, 4, 4, 3), np.uint8)
-        a, b = (model.complete(level * ones, mask, seed=0)[:, 2:] for level in (0, 3))
+        a, b = (model.complete(level * ones, mask, 0, seed=0)[:, 2:] for level in (0, 3))
         assert (a != b).any()
 
     @pytest.mark.parametrize(
         ("images", "mask", "message"),
         [
-            (images, np.ones((4, 4), bool), r"mask must have shape \[5, 4, 4, 3\] or \[4, 4, 3\]"),
-            (images, np.ones((4, 4, 3)), "mask must be bool, received dtype float64"),
-            (images + 4, np.ones((4, 4, 3), bool), r"x must be in \[0, 3\]"),
-            (images / 4, np.ones((4, 4, 3), bool), "x must be integers"),
-            (images[:, :2], np.ones((4, 4, 3), bool), r"x must have shape \[n, 4, 4, 3\]"),
+            (IMAGES, np.ones((4, 4), bool), r"mask must have shape \[5, 4, 4, 3\] or \[4, 4, 3\]"),
+            (IMAGES, np.ones((4, 4, 3)), "mask must be bool, received dtype float64"),
+            (IMAGES + 4, np.ones((4, 4, 3), bool), r"x must be .*\[0, 3\]"),
+            (IMAGES / 4, np.ones((4, 4, 3), bool), "x must be integers"),
+            (IMAGES[:, :2], np.ones((4, 4, 3), bool), r"x must have shape \[n, 4, 4, 3\]"),
         ],
         ids=["shape", "kind", "range", "floats", "images"],
     )
     def test_bad_arguments(self, images, mask, message):
         with pytest.raises(ValueError, match=message):
-            build("pixel_cnn", (4, 4, 3), 4).complete(images, mask)
+            coloured("pixel_cnn").complete(images, mask, 0)
 
 
 @pytest.mark.parametrize(
@@ -209,8 +282,10 @@ class TestComplete:
             "likelihood must be of 256 levels and 3 channels",
         ),
         (PixelSNAIL, {"key_dim": 0}, "key_dim must be at least 1, received 0"),
+        (PixelSNAIL, {"source": (4, 4, 1)}, "source must be Images or Codes, received"),
+        (PixelSNAIL, {"source": Images((3, 4, 1))}, "source must have sides that divide"),
     ],
-    ids=range(7),
+    ids=range(9),
 )
 def test_bad_constructor_arguments(model_class, options, message):
     with pytest.raises(ValueError, match=message):

@@ -1,10 +1,13 @@
 """Data by name: splits, order, binarisation, files, errors."""
 
+import pickle
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from keras_gen import data
+from keras_gen.formats import Images
 
 
 def batches(dataset):
@@ -32,6 +35,16 @@ def test_digits():
     assert first[0].shape == (100, 8, 8, 1)
     assert first[0].dtype == np.uint8
     assert first[1].dtype == np.int32
+
+
+def test_a_description_says_what_its_format_says():
+    _, _, description = data.load_arrays("digits", binarize="fixed")
+    assert description.format == Images((8, 8, 1), levels=2)
+    assert (description.image_shape, description.levels) == ((8, 8, 1), 2)
+    assert description.length is None
+    with pytest.raises(AttributeError, match="vocabulary"):
+        _ = description.vocabulary
+    assert pickle.loads(pickle.dumps(description)) == description
 
 
 def test_splits_do_not_overlap_and_are_the_same_each_time(tmp_path):
@@ -67,6 +80,19 @@ def test_epochs_from_the_third_on_are_those_of_a_run_from_the_first(binarize):
         for x, y in zip(a, b, strict=True):
             np.testing.assert_array_equal(x, y)
     assert (late[0][0] != late[per_epoch][0]).any()
+
+
+def test_neighbouring_seeds_share_no_binarisation():
+    def first_images(seed, epoch):
+        dataset, _ = data.load(
+            "digits", binarize="dynamic", shuffle=False, seed=seed, first_epoch=epoch
+        )
+        return batches(dataset.take(1))[0][0]
+
+    same = (first_images(0, 1) == first_images(0, 1)).mean()
+    other = (first_images(0, 1) == first_images(1, 0)).mean()
+    assert same == 1.0
+    assert other < 0.95
 
 
 def test_binarisation_follows_the_levels():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_gen import data
+from keras_gen.formats import Sound
 
 
 def test_a_text_file(tmp_path):
@@ -15,7 +16,8 @@ def test_a_text_file(tmp_path):
         assert labels is None
         assert x.dtype == np.int32
         splits[split] = "".join(map(chr, x.reshape(-1)))
-    assert (description.kind, description.length, description.num_classes) == ("text", 30, None)
+    assert (description.format.name, description.length) == ("text", 30)
+    assert description.num_classes is None
     assert description.vocabulary == "abcdefghijklmnopqrstuvwxyzé"
     # In the text's own order, and nothing in two splits.
     assert splits["train"] == text[: 30 * 60]
@@ -152,4 +154,4 @@ def test_sounds_of_tfds(tmp_path):
     assert x.dtype == np.float32
     assert x.shape == (24, 50)
     assert labels.shape == (24,)
-    assert (description.kind, description.sample_rate) == ("audio", 8000)
+    assert description.format == Sound(8000)

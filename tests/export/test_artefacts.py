@@ -11,11 +11,12 @@ import pytest
 import tensorflow as tf
 
 import keras_gen_export
-from keras_gen import VAE, GatedPixelCNN
+from keras_gen import DCGAN, VAE, GatedPixelCNN
 from keras_gen.signature import NUMBER, Input, Signature
 from keras_gen_export import manifest as manifests
 from keras_gen_export import onnx as onnx_writer
 from keras_gen_export import runtime
+from keras_gen_export.verification import free_sizes
 
 FORMATS = ["tf_saved_model", "onnx"]
 
@@ -61,8 +62,9 @@ def test_the_manifest_says_what_there_is(model, artefact):
         "dtype": "int32",
         "minimum": 0,
         "maximum": 2,
-        "values": None,
     }
+    temperature = manifest["signatures"]["sample"]["inputs"]["temperature"]
+    assert temperature["default"] == 1.0
     assert manifest["versions"]["tensorflow"] == tf.__version__
     for measured in manifest["verification"].values():
         assert measured["batch_sizes"] == [1, 3]
@@ -76,6 +78,7 @@ def test_a_session_serves_the_default_signature(model, tmp_path):
         inputs = {
             "seeds": runtime.spread(4, 3),
             "temperature": np.ones(3, np.float32),
+            "truncation": np.ones(3, np.float32),
             "labels": np.array([0, 1, 2], np.int32),
         }
         feed = {default.inputs[name].name: value for name, value in inputs.items()}
@@ -93,6 +96,15 @@ def test_no_random_operation_and_nothing_custom(onnx_artefact):
             for value in proto.graph.input
             if value.type.tensor_type.shape.dim
         ), "the batch must be dynamic"
+
+
+def test_an_artefact_holds_the_variables_that_it_reads_alone(tmp_path):
+    model = DCGAN((8, 8, 1), filters=2, latent_dim=2)
+    model.export(tmp_path / "a", verbose=False)
+    variables = tf.train.list_variables(str(tmp_path / "a" / "variables" / "variables"))
+    sizes = sorted(int(np.prod(shape)) for name, shape in variables if "VARIABLE_VALUE" in name)
+    read = model.generator.weights
+    assert sizes == sorted(int(np.prod(weight.shape)) for weight in read)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +164,17 @@ def test_an_artefact_of_other_weights_is_told_apart(model, artefact):
     other = VAE.from_config(model.get_config())
     with pytest.raises(keras_gen_export.VerificationError, match="differs from the model's by up"):
         keras_gen_export.verify(artefact, other.signatures())
+
+
+def test_free_sizes_differ_at_each_turn_and_fit():
+    for spec, expected in (
+        (Input((None, None), "int32"), ([37], [21])),
+        (Input((None, None), "int32", longest=30), ([30], [21])),
+        (Input((None, None, None, 3), "uint8", multiple_of=4), ([8, 16], [16, 8])),
+        (Input((None, None, None, 3), "uint8", multiple_of=12), ([12, 24], [24, 12])),
+        (Input((None, 5), "float32"), ([], [])),
+    ):
+        assert (free_sizes(spec, 0), free_sizes(spec, 1)) == expected
 
 
 def test_verification_sees_a_shape_and_a_nan(onnx_artefact, model, monkeypatch):
@@ -218,8 +241,11 @@ for name in ("tensorflow", "keras", "tf_keras", "keras_gen", "tf2onnx", "onnx"):
 import json
 import keras_gen_export.runtime as runtime
 artefact = runtime.load(sys.argv[1])
+samples = artefact.sample(3, labels=[0, 1, 2], seed=4)
 seeds = runtime.spread(4, 3)
-print(json.dumps(artefact.sample(seeds=seeds, temperature=1, labels=[0, 1, 2])["samples"].tolist()))
+again = artefact.run("sample", seeds=seeds, labels=[0, 1, 2], temperature=1)["samples"]
+assert (samples == again).all()
+print(json.dumps(samples.tolist()))
 """
     output = subprocess.run(
         [sys.executable, "-c", code, str(onnx_artefact)], capture_output=True, text=True, check=True
@@ -231,8 +257,8 @@ print(json.dumps(artefact.sample(seeds=seeds, temperature=1, labels=[0, 1, 2])["
 def test_the_runtime_gives_all_signatures(model, onnx_artefact):
     artefact = runtime.load(onnx_artefact, threads=1)
     x = model.sample(4, labels=0, seed=0)
-    mean = artefact.encode(images=x, labels=1)["mean"]
-    np.testing.assert_allclose(mean, model.encode(x, labels=1), atol=1e-5)
+    latents = artefact.encode(images=x, labels=1)["latents"]
+    np.testing.assert_allclose(latents, model.encode(x, labels=1), atol=1e-5)
     bound = artefact.bound(images=x, seeds=runtime.spread(0, 4), num_samples=10, labels=1)
     np.testing.assert_allclose(
         bound["log_prob_bound"], model.importance_weighted_bound(x, 1, 10, seed=0), rtol=1e-4
@@ -242,13 +268,15 @@ def test_the_runtime_gives_all_signatures(model, onnx_artefact):
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({"seeds": [0.5]}, "seeds must be int64, received float64"),
-        ({"labels": 3}, r"labels must be in \[0, 2\], received values from 3 to 3"),
-        ({"temperature": -1.0}, "temperature must be at least 0"),
+        ({"seeds": [0.5]}, r"seeds must be integers \[n\], received dtype float64"),
+        ({"labels": 3}, r"labels must be integers \[n\] in \[0, 2\], received values from 3 to 3"),
+        ({"temperature": -1.0}, r"temperature must be floats \[n\] of at least 0, received"),
+        ({"temperature": float("inf")}, "temperature must be floats .* received values from inf"),
         ({"seeds": [[1]]}, r"seeds must have shape \[n\], received \[1, 1\]"),
-        ({"seeds": [1, 2], "labels": [0, 1, 2]}, "all inputs must have the same batch size"),
-        ({"colour": 1}, "colour is not an input: the inputs are"),
-        ({"seeds": None}, "seeds is missing: the inputs are seeds, temperature, labels"),
+        ({"seeds": [1, 2], "labels": [0, 1, 2]}, r"seeds must be one value or have shape \[3\]"),
+        ({"colour": 1}, "colour must not be given: the inputs are seeds, temperature"),
+        ({"temprature": 1}, "temprature must not be given: did you mean temperature?"),
+        ({"seeds": None}, r"seeds must be given: integers \[n\]\."),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -256,7 +284,7 @@ def test_the_runtime_checks_its_inputs(onnx_artefact, inputs, message):
     artefact = runtime.load(onnx_artefact)
     inputs = {"seeds": [1], "temperature": 1.0, "labels": 0} | inputs
     with pytest.raises(ValueError, match=message):
-        artefact.sample(**{name: value for name, value in inputs.items() if value is not None})
+        artefact.run("sample", **inputs)
     with pytest.raises(AttributeError, match="no signature 'dream'; it has sample, decode"):
         artefact.dream()
 
@@ -278,5 +306,5 @@ def test_artefacts_of_mixed_precision_compute_in_float32(policy, tmp_path):
     model.export(tmp_path / "a", format="onnx", verbose=False)
     twin = model.in_float32()
     assert twin.compute_dtype == "float32"
-    samples = runtime.load(tmp_path / "a").sample(seeds=runtime.spread(1, 4), temperature=1.0)
-    np.testing.assert_array_equal(samples["samples"], twin.sample(4, seed=1))
+    samples = runtime.load(tmp_path / "a").sample(4, seed=1)
+    np.testing.assert_array_equal(samples, twin.sample(4, seed=1))

@@ -104,7 +104,7 @@ def test_draws_follow_the_probabilities(likelihood):
     parameters = tf.constant(np.broadcast_to(raw, (num, len(raw))), tf.float32)
     noise = likelihood.noise(Noise(tf.range(num, dtype=tf.int64)), ())
     drawn = likelihood.draw(parameters, noise, tf.ones([num])).numpy()
-    assert drawn.dtype == np.uint8
+    assert drawn.dtype == likelihood.dtype == "int32"
     pixels = np.array(list(itertools.product(range(3), repeat=2)))
     expected = np.exp(likelihood.log_prob(parameters[:1], pixels).numpy().sum(axis=-1))
     observed = np.bincount(drawn @ [3, 1], minlength=9) / num
@@ -113,11 +113,49 @@ def test_draws_follow_the_probabilities(likelihood):
     assert (coldest == coldest[0]).all()
 
 
+@pytest.mark.parametrize(
+    "likelihood",
+    [DiscretizedLogisticMixture(5, 3, 3), PerChannel(Categorical(5), 3)],
+    ids=["mixture", "per channel"],
+)
+def test_the_mode_is_each_channels_likeliest_value_after_those_before(likelihood):
+    raw = np.random.default_rng(0).standard_normal((40, likelihood.num_parameters))
+    raw[:, 12:21] -= 2.0  # of the mixture, the log scales: else the ends of the range win
+    parameters = tf.constant(raw, tf.float32)
+    mode = likelihood.mode(parameters)
+    assert mode.dtype == tf.int32
+    pixels = np.zeros((40, 3), np.int32)
+    for channel in range(3):
+        log_probs = []
+        for level in range(5):
+            pixels[:, channel] = level
+            log_probs.append(likelihood.log_prob(parameters, pixels).numpy()[:, channel])
+        pixels[:, channel] = np.argmax(log_probs, axis=0)
+    np.testing.assert_array_equal(mode, pixels)
+    assert len(np.unique(pixels, axis=0)) > 10
+
+
+def test_the_mode_of_one_channel_has_the_greatest_probability():
+    # Among 300 mixtures are some whose components lie outside of the levels.
+    likelihood = DiscretizedLogisticMixture(256, channels=1, num_components=4)
+    raw = 2.0 * np.random.default_rng(0).standard_normal((300, likelihood.num_parameters))
+    levels = np.broadcast_to(np.arange(256)[:, None, None], (256, 300, 1))
+    log_probs = likelihood.log_prob(tf.constant(raw[None], tf.float32), levels)[..., 0]
+    mode = likelihood.mode(tf.constant(raw, tf.float32))[:, 0]
+    of_mode = log_probs.numpy()[mode, np.arange(300)]
+    np.testing.assert_allclose(of_mode, np.max(log_probs, axis=0), rtol=1e-5)
+
+
 def test_the_likelihood_that_fits():
     assert isinstance(pixel_likelihood_of(2, 1).likelihood, Bernoulli)
     assert isinstance(pixel_likelihood_of(256, 1), DiscretizedLogisticMixture)
     assert pixel_likelihood_of(2, 3).channels == 3
     assert pixel_likelihood_of(4, 3, Categorical(4)).num_parameters == 12
+    assert pixel_likelihood_of(4, 3).event_shape == (3,)
+    # Codes have no order, and there may be more of them than a mixture has levels.
+    of_codes = pixel_likelihood_of(300, 2, codes=True)
+    assert isinstance(of_codes.likelihood, Categorical)
+    assert (of_codes.levels, of_codes.event_shape) == (300, (2,))
     config = pixel_likelihood_of(4, 3, Categorical(4)).get_config()
     assert PerChannel.from_config(config).num_parameters == 12
     with pytest.raises(ValueError, match="likelihood must be of 4 levels and 3 channels"):

@@ -1,11 +1,12 @@
-"""Each likelihood: it sums to one, its draws follow it, temperature 0 gives its mode or mean."""
+"""Each likelihood: it sums to one, its draws follow it, and its mode is what is likeliest."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import stats
 
-from keras_gen.likelihoods import Bernoulli, Categorical, Normal, likelihood_of
+from keras_gen.formats import Images
+from keras_gen.likelihoods import Bernoulli, Categorical, Normal, PerChannel, likelihood_of
 from keras_gen.random import Noise, spread
 
 DISCRETE = [(Bernoulli(), 2), (Categorical(2), 2), (Categorical(7), 7), (Categorical(256), 256)]
@@ -58,8 +59,10 @@ def test_temperature_zero_gives_the_mode(likelihood, levels):
     parameters = parameters_of(likelihood)
     noise = likelihood.noise(Noise(spread(0, 5)), ())
     draws = likelihood.draw(parameters, noise, tf.zeros([5]))
+    assert draws.numpy().dtype == likelihood.dtype == "int32"
     log_probs = [likelihood.log_prob(parameters, tf.fill([5], x)) for x in range(levels)]
     np.testing.assert_array_equal(draws, np.argmax(log_probs, axis=0))
+    np.testing.assert_array_equal(likelihood.mode(parameters), draws)
 
 
 @pytest.mark.parametrize(
@@ -72,24 +75,35 @@ def test_normal_is_a_density_of_stored_values(likelihood):
     assert np.trapezoid(np.exp(log_prob), x) == pytest.approx(1.0, abs=1e-4)
     # The mean lies at 0.25 of [-1, 1], which is 10 of [0, 16].
     assert x[np.argmax(log_prob)] == pytest.approx(10.0, abs=1e-2)
+    assert float(likelihood.mode(parameters)[0]) == pytest.approx(10.0)
 
 
 def test_normal_draws():
     likelihood = Normal(256, scale=0.1)
     num = 20_000
     noise = likelihood.noise(Noise(spread(0, 1)), (num,))[0]
-    draws = likelihood.draw(tf.zeros([num, 1]), noise, tf.ones([num])).numpy().astype(float)
+    draws = likelihood.draw(tf.zeros([num, 1]), noise, tf.ones([num])).numpy()
+    assert draws.dtype == likelihood.dtype == "float32"
     assert draws.mean() == pytest.approx(127.5, abs=0.3)
     assert draws.std() == pytest.approx(12.75, rel=0.03)
     mean = likelihood.draw(tf.zeros([num, 1]), noise, tf.zeros([num]))
-    assert set(mean.numpy()) == {128}
-    # Far out, values stay stored values.
-    assert int(likelihood.draw(tf.constant([9.0]), noise[0], tf.constant(1.0))) == 255
+    np.testing.assert_array_equal(mean, likelihood.mode(tf.zeros([num, 1])))
+    # A format makes them stored values, far out too.
+    images = Images((1, 1, 1), 256)
+    assert set(images.store(mean).numpy()) == {128}
+    for far, stored in ((9.0, 255), (-9.0, 0)):
+        drawn = likelihood.draw(tf.constant([far]), noise[0], tf.constant(1.0))
+        assert int(images.store(drawn)) == stored
 
 
 def test_a_likelihood_of_other_levels_is_refused():
     with pytest.raises(ValueError, match=r"likelihood must be of 256 levels, .* one of 2"):
         likelihood_of(256, Bernoulli())
+
+
+def test_a_likelihood_of_whole_pixels_is_refused():
+    with pytest.raises(ValueError, match="likelihood must be of single values, received PerCh"):
+        likelihood_of(7, PerChannel(Categorical(7), 3))
 
 
 def test_the_default_assumes_nothing():
@@ -100,7 +114,7 @@ def test_the_default_assumes_nothing():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Categorical(1), "levels must be 2 to 256, received 1"),
+        (lambda: Categorical(1), "levels must be 2 to 16777216, received 1"),
         (lambda: Normal(300), "levels must be 2 to 256, received 300"),
         (lambda: Normal(scale=-1.0), "scale must be positive, received -1"),
     ],

@@ -10,6 +10,8 @@ import numpy as np
 import onnxruntime
 
 from keras_gen_export import manifest as manifests
+from keras_gen_export.inputs import check_inputs
+from keras_gen_export.runtime.seeds import spread
 
 
 def load(folder: Any, threads: int | None = None) -> Artefact:
@@ -21,14 +23,14 @@ def load(folder: Any, threads: int | None = None) -> Artefact:
             sampler that draws one picture at a time.
 
     Returns:
-        The artefact; each signature is a method of it.
+        The artefact; `sample` draws as the model's does, and each other signature is a method.
 
     Raises:
         ValueError: the folder holds no ONNX artefact, or a file differs from its checksum.
 
     Example:
         >>> artefact = load("artefacts/gated_pixel_cnn")
-        >>> artefact.sample(seeds=spread(0, 16), temperature=1.0)["samples"]
+        >>> artefact.sample(16, seed=0)
     """
     return Artefact(Path(folder), threads)
 
@@ -39,7 +41,8 @@ class Artefact:
     Attributes:
         manifest: what the folder says of itself.
         signatures: functions by name. Each takes its inputs by name and gives a dict of arrays; one
-            value for an input that has one a sample serves for the whole batch.
+            value for an input that has one an example serves the whole batch, and inputs with
+            defaults may be left out.
     """
 
     def __init__(self, folder: Path, threads: int | None = None):
@@ -56,6 +59,61 @@ class Artefact:
         self.signatures: dict[str, Callable[..., dict[str, np.ndarray]]] = {
             name: self._function(name) for name in self.manifest["signatures"]
         }
+
+    def run(self, name: str, **inputs: Any) -> dict[str, np.ndarray]:
+        """Runs one of the signatures, as `model.run` does.
+
+        Args:
+            name: of the signature.
+            **inputs: arrays by name, or one value for all examples; what has a default may be left
+                out.
+
+        Returns:
+            The outputs, by name.
+
+        Raises:
+            ValueError: there is no such signature, or an input is missing or unknown, of another
+                kind or shape, or out of range.
+
+        Example:
+            >>> artefact.run("sample", seeds=spread(0, 16))["samples"]
+        """
+        if name not in self.signatures:
+            raise ValueError(
+                f"name must be one of {', '.join(self.signatures)}, received {name!r}."
+            )
+        return self.signatures[name](**inputs)
+
+    def sample(
+        self,
+        num_samples: int,
+        labels: Any = None,
+        seed: int | None = None,
+        **conditions_and_settings: Any,
+    ) -> np.ndarray:
+        """Draws samples: those that `model.sample` with the same arguments draws.
+
+        Args:
+            num_samples: how many, at least 1.
+            labels: ints in `[0, num_classes)`, one or `[num_samples]`, of a conditional model.
+            seed: the same seed gives the same samples; a new one is drawn where `None`.
+            **conditions_and_settings: as the signature "sample" describes them.
+
+        Returns:
+            `[num_samples, ...]` stored data.
+
+        Raises:
+            ValueError: an argument is missing, unknown or out of range.
+
+        Example:
+            >>> artefact.sample(16, seed=0, temperature=0.8)
+        """
+        if not isinstance(num_samples, int | np.integer) or num_samples < 1:
+            raise ValueError(f"num_samples must be at least 1, received {num_samples!r}.")
+        seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
+        seeds = spread(seed, int(num_samples))
+        inputs = {"seeds": seeds, "labels": labels, **conditions_and_settings}
+        return self.run("sample", **inputs)["samples"]
 
     def __getattr__(self, name: str) -> Callable[..., dict[str, np.ndarray]]:
         signatures = self.__dict__.get("signatures", {})
@@ -85,59 +143,3 @@ class Artefact:
                 providers=["CPUExecutionProvider"],
             )
         return self._sessions[name]
-
-
-def check_inputs(
-    descriptions: dict[str, dict[str, Any]], inputs: dict[str, Any]
-) -> dict[str, np.ndarray]:
-    """Gives inputs as the arrays that a signature takes.
-
-    Raises:
-        ValueError: an input is missing or unknown, of another kind or shape, or out of range.
-    """
-    for name in descriptions.keys() ^ inputs.keys():
-        what = "is missing" if name in descriptions else "is not an input"
-        raise ValueError(f"{name} {what}: the inputs are {', '.join(descriptions)}.")
-    arrays = {name: _check(name, inputs[name], descriptions[name]) for name in descriptions}
-    batched = [name for name, value in descriptions.items() if value["shape"][:1] == [None]]
-    sizes = {len(arrays[name]) for name in batched if arrays[name].ndim}
-    if len(sizes) > 1:
-        shapes = ", ".join(f"{name} {list(arrays[name].shape)}" for name in batched)
-        raise ValueError(f"all inputs must have the same batch size, received {shapes}.")
-    for name in batched:
-        if not arrays[name].ndim:
-            arrays[name] = np.full(max(sizes, default=1), arrays[name])
-    return arrays
-
-
-def _check(name: str, value: Any, description: dict[str, Any]) -> np.ndarray:
-    value = np.asarray(value)
-    dtype = np.dtype(description["dtype"])
-    kinds = {"f": "fiu", "b": "b"}.get(dtype.kind, "iu")
-    if value.dtype.kind not in kinds:
-        raise ValueError(f"{name} must be {dtype}, received {value.dtype}.")
-    minimum, maximum = description["minimum"], description["maximum"]
-    if value.size and (
-        (minimum is not None and value.min() < minimum)
-        or (maximum is not None and value.max() > maximum)
-    ):
-        allowed = f"at least {minimum}" if maximum is None else f"in [{minimum}, {maximum}]"
-        raise ValueError(
-            f"{name} must be {allowed}, received values from {value.min()} to {value.max()}."
-        )
-    values = description.get("values")
-    if values is not None and not np.isin(value, values).all():
-        unknown = sorted(set(np.unique(value).tolist()) - set(values))
-        raise ValueError(
-            f"{name} must be among the {len(values)} values that the manifest lists, received "
-            f"{', '.join(map(str, unknown))}."
-        )
-    shape = description["shape"]
-    one_for_all = shape == [None] and value.ndim == 0
-    fits = len(shape) == value.ndim and all(
-        want in (None, got) for got, want in zip(value.shape, shape, strict=True)
-    )
-    if not (fits or one_for_all):
-        allowed = ", ".join("n" if size is None else str(size) for size in shape)
-        raise ValueError(f"{name} must have shape [{allowed}], received {list(value.shape)}.")
-    return value.astype(dtype)

@@ -8,16 +8,17 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
-# As good as minus infinity, and no NaN where all is masked.
+# In place of minus infinity: a softmax over masked entries alone then gives no NaN.
 _MASKED = -1e9
-# How many positions attend at once: what follows them is never multiplied.
+# How many positions attend at once: products with what follows them are never computed.
 _POSITIONS_AT_ONCE = 128
 
 
-def attention(query, key, value, strict: bool = False) -> tf.Tensor:
+def attention(
+    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, strict: bool = False
+) -> tf.Tensor:
     """Attends from every position to those before it.
 
     Args:
@@ -33,7 +34,7 @@ def attention(query, key, value, strict: bool = False) -> tf.Tensor:
     length = query.shape[1]
     query, key, value = (tf.transpose(x, [0, 2, 1, 3]) for x in (query, key, value))
     query /= math.sqrt(query.shape[-1])
-    # All at once where nobody knows how many there will be.
+    # All at once in a graph for any length.
     ends = [*range(_POSITIONS_AT_ONCE, length or 0, _POSITIONS_AT_ONCE), length]
     mixed = [
         _attention_from(begin, query[:, :, begin:end], key[:, :, :end], value[:, :, :end], strict)
@@ -44,15 +45,17 @@ def attention(query, key, value, strict: bool = False) -> tf.Tensor:
     return tf.reshape(mixed, [-1, length, heads * value_dim])
 
 
-def _attention_from(begin: int, query, key, value, strict: bool) -> tf.Tensor:
-    """Attention of the positions from `begin` on, as many as there are queries, head by head."""
+def _attention_from(
+    begin: int, query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, strict: bool
+) -> tf.Tensor:
+    """Attention of the positions from `begin` on, as many as there are queries."""
     here = begin + tf.range(tf.shape(query)[2])[:, None]
     there = tf.range(tf.shape(key)[2])
     hidden = tf.cast(there >= here if strict else there > here, tf.float32)
     # In float32: half precision has no number as small as what is masked.
     logits = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32)
     mixed = tf.matmul(tf.cast(tf.nn.softmax(logits + _MASKED * hidden), value.dtype), value)
-    # Where all is hidden, nothing is looked up.
+    # The first position sees nothing: zeros.
     return mixed * tf.cast(here > 0, mixed.dtype) if strict and begin == 0 else mixed
 
 
@@ -63,15 +66,17 @@ class Entries(NamedTuple):
     values: tf.Tensor
 
     @classmethod
-    def empty(cls, num, heads: int, entries: int, key_dim: int, value_dim: int) -> Entries:
-        """As many entries of zeros."""
+    def empty(
+        cls, num: tf.Tensor, heads: int, entries: int, key_dim: int, value_dim: int
+    ) -> Entries:
+        """Entries of zeros, as many as `entries`."""
         return cls(*(tf.zeros([num, heads, entries, size]) for size in (key_dim, value_dim)))
 
     def put(self, at: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> Entries:
-        """Sets one entry, or as many in a row as the new ones have.
+        """Replaces one entry, or several that follow each other.
 
         Args:
-            at: int32 scalar; of rows of entries it counts the rows.
+            at: int32 scalar: where the new entries go, in steps of as many as they are.
             key: `[n, heads, entries put, key_dim]`.
             value: `[n, heads, entries put, value_dim]`.
         """
@@ -85,16 +90,6 @@ def _put(old: tf.Tensor, at: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
     here = tf.range(entries // together) == at
     rows = tf.where(here[None, None, :, None, None], new[:, :, None], rows)
     return tf.reshape(rows, [-1, heads, entries, size])
-
-
-def split_heads(kept: tf.Tensor, heads: int, key_dim: int, value_dim: int) -> tuple:
-    """Keys and values `[n, heads, entries, .]` of what was kept, `[n, entries, heads * both]`."""
-    entries = kept.shape[1]
-    keys, values = tf.split(kept, [heads * key_dim, heads * value_dim], axis=2)
-    return tuple(
-        tf.transpose(tf.reshape(part, [-1, entries, heads, size]), [0, 2, 1, 3])
-        for part, size in ((keys, key_dim), (values, value_dim))
-    )
 
 
 def attend(
@@ -120,9 +115,3 @@ def attend(
     of_past, of_recent = tf.split(weights, [e.keys.shape[2] for e, _ in entries], axis=3)
     mixed = tf.matmul(of_past, past.values) + tf.matmul(of_recent, recent.values)
     return tf.reshape(mixed, [-1, mixed.shape[1] * mixed.shape[3]])
-
-
-def coordinates(height: int, width: int) -> np.ndarray:
-    """Each pixel's row and column, in [-0.5, 0.5]: float32 `[1, height, width, 2]`."""
-    axes = (np.linspace(-0.5, 0.5, size) if size > 1 else np.zeros(1) for size in (height, width))
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)[None].astype(np.float32)

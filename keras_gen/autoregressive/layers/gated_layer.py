@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.autoregressive.masked_dense import (
-    channel_mask,
-    joined,
-    pointwise,
-    seen_by_channel,
-)
-
-
-class StepWeights(NamedTuple):
-    """A layer's weights as its steps take them, by channel."""
-
-    horizontal: list[tf.Tensor]
-    output: list[tf.Tensor]
-    output_bias: list[tf.Tensor]
+from keras_gen.ancestral_sampling import joined
+from keras_gen.autoregressive.layers.masked_dense import channel_mask, pointwise, seen_by_channel
+from keras_gen.autoregressive.layers.stepwise import Begun, StepwiseLayer, StepWeights
 
 
 def gate(x: tf.Tensor) -> tf.Tensor:
@@ -30,7 +19,7 @@ def gate(x: tf.Tensor) -> tf.Tensor:
     return tf.tanh(content) * tf.sigmoid(openness)
 
 
-class GatedLayer(keras.layers.Layer):
+class GatedLayer(StepwiseLayer):
     """One layer of both stacks (van den Oord et al. 2016, arXiv 1606.05328, figure 2).
 
     The vertical stack lives one row lower than in the paper: its features at row r see the image's
@@ -43,8 +32,8 @@ class GatedLayer(keras.layers.Layer):
         kernel_size: odd; n gives the vertical stack n columns, the horizontal one n // 2 to the
             left.
         channels: of the image; a pixel's features come in as many groups.
-        first: whether the input is the image itself: the current channel is then hidden, and there
-            is no residual connection.
+        inputs: of a first layer, features of the image itself: the current channel is then hidden,
+            and there is no residual connection. `None` is a layer that follows another.
         num_classes: of the labels that shift every gate; `None` is unconditional.
         **kwargs: of `keras.layers.Layer`.
     """
@@ -54,17 +43,17 @@ class GatedLayer(keras.layers.Layer):
         filters: int,
         kernel_size: int,
         channels: int,
-        first: bool = False,
+        inputs: int | None = None,
         num_classes: int | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.filters, self.channels, self.first = filters, channels, first
-        self.num_classes = num_classes
+        self.filters, self.channels, self.num_classes = filters, channels, num_classes
+        self.first = first = inputs is not None
+        self.inputs = filters if inputs is None else inputs
         self.left = kernel_size // 2
         # The shifted image holds, at row r, row r - 1: three rows of it are what 7x7 sees above.
         self.rows = self.left if first else self.left + 1
-        self.inputs = channels if first else filters
 
         gated = 2 * filters
         weights = {
@@ -104,17 +93,19 @@ class GatedLayer(keras.layers.Layer):
 
     # ---- the whole image -------------------------------------------------------------------------
 
-    def call(self, vertical, horizontal, labels=None):
+    def call(self, horizontal, vertical, labels=None):
         """Runs both stacks over whole images.
 
         Args:
-            vertical: `[n, height, width, inputs]`.
-            horizontal: likewise.
+            horizontal: `[n, height, width, inputs]`.
+            vertical: likewise; of a first layer, the image itself.
             labels: int32 `[n]`.
 
         Returns:
-            Both stacks' outputs, `[n, height, width, filters]`.
+            The horizontal and the vertical stack's outputs, `[n, height, width, filters]`.
         """
+        if self.first:
+            vertical = tf.pad(vertical[:, :-1], [[0, 0], [1, 0], [0, 0], [0, 0]])
         vertical_bias, horizontal_bias = (
             bias if bias.shape.rank == 1 else bias[:, None, None] for bias in self.biases(labels)
         )
@@ -128,46 +119,14 @@ class GatedLayer(keras.layers.Layer):
         across = tf.nn.conv2d(padded, horizontal_kernel[None], 1, "VALID")
         gated = gate(across + from_vertical + horizontal_bias)
         output = pointwise(gated, output_kernel) + self.output_bias
-        return gate(vertical), output if self.first else output + horizontal
+        return output if self.first else output + horizontal, gate(vertical)
 
     # ---- one row of the vertical stack, one pixel of the horizontal one --------------------------
 
-    def empty_rows(self, num: tf.Tensor, width: int) -> tf.Tensor:
-        """The vertical stack's cache above the first row: `[num, rows - 1, width, inputs]`."""
-        return tf.zeros([num, self.rows - 1, width, self.inputs])
+    def empty(self, num, columns):
+        return tf.zeros([num, self.rows - 1, columns, self.inputs])
 
-    def empty_columns(self, num: tf.Tensor) -> tf.Tensor:
-        """The horizontal stack's cache left of the first column: `[num, left * inputs]`."""
-        return tf.zeros([num, self.left * self.inputs])
-
-    def step_row(self, row, cache, biases):
-        """Runs the vertical stack over one row.
-
-        Args:
-            row: `[n, width, inputs]`.
-            cache: the rows above, from `empty_rows` or the last call.
-            biases: of the labels, from `biases`.
-
-        Returns:
-            The stack's output `[n, width, filters]`, what the row's horizontal stack adds before
-            its gates, channel after channel, `[n, width, 2 filters]`, and the next cache.
-        """
-        vertical_bias, horizontal_bias = (
-            bias if bias.shape.rank == 1 else bias[:, None] for bias in biases
-        )
-        rows = tf.concat([cache, row[:, None]], axis=1)
-        padded = tf.pad(rows, [[0, 0], [0, 0], [self.left, self.left], [0, 0]])
-        vertical = tf.nn.conv2d(padded, self.vertical_kernel, 1, "VALID")[:, 0] + vertical_bias
-        above = pointwise(vertical, self.to_horizontal_kernel) + horizontal_bias
-        if self.channels > 1:
-            # From (half, channel) to (channel, half), as `step` takes them.
-            width, group = above.shape[1], self.filters // self.channels
-            above = tf.reshape(above, [-1, width, 2, self.channels, group])
-            above = tf.reshape(tf.transpose(above, [0, 1, 3, 2, 4]), [-1, width, 2 * self.filters])
-        return gate(vertical), above, rows[:, 1:]
-
-    def step_weights(self) -> StepWeights:
-        """The weights of `step`, cut and ordered for it once."""
+    def step_weights(self, labels=None):
         horizontal = tf.convert_to_tensor(self.horizontal_kernel)
         left = tf.reshape(horizontal[:-1], [self.left * self.inputs, -1])
         halves = [
@@ -182,31 +141,37 @@ class GatedLayer(keras.layers.Layer):
             )
         ]
         content, openness = ([tf.concat(parts, axis=0) for parts in half] for half in halves)
-        return StepWeights(
+        by_channel = zip(
             [tf.concat(pair, axis=-1) for pair in zip(content, openness, strict=True)],
             seen_by_channel(tf.convert_to_tensor(self.output_kernel), self.channels),
             tf.split(tf.convert_to_tensor(self.output_bias), self.channels),
+            strict=True,
         )
+        # A bias that follows from labels serves a whole row.
+        biases = [bias if bias.shape.rank == 1 else bias[:, None] for bias in self.biases(labels)]
+        return StepWeights(biases, list(by_channel))
 
-    def step(self, above, left, seen: list[tf.Tensor], gated: list[tf.Tensor], weights):
-        """Runs the horizontal stack for the next channel of one pixel.
+    def begin_row(self, row, stream, row_cache, weights):
+        vertical_bias, horizontal_bias = weights
+        rows = tf.concat([row_cache, stream[:, None]], axis=1)
+        padded = tf.pad(rows, [[0, 0], [0, 0], [self.left, self.left], [0, 0]])
+        vertical = tf.nn.conv2d(padded, self.vertical_kernel, 1, "VALID")[:, 0] + vertical_bias
+        above = pointwise(vertical, self.to_horizontal_kernel) + horizontal_bias
+        if self.channels > 1:
+            # From (half, channel) to (channel, half), as `step` takes them.
+            width, group = above.shape[1], self.filters // self.channels
+            above = tf.reshape(above, [-1, width, 2, self.channels, group])
+            above = tf.reshape(tf.transpose(above, [0, 1, 3, 2, 4]), [-1, width, 2 * self.filters])
+        left = tf.zeros([tf.shape(above)[0], self.left * self.inputs])
+        return Begun(above, left, row_cache=rows[:, 1:], stream=gate(vertical))
 
-        Args:
-            above: the channel's part of what `step_row` gave for the pixel, `[n, 2 group]`.
-            left: the pixels to the left, from `empty_columns` or `next_columns`.
-            seen: the layer's inputs for the channels that this one sees, each `[n, group]`.
-            gated: what earlier calls for the pixel left here; this one adds to it.
-            weights: from `step_weights`.
-
-        Returns:
-            The channel's output, `[n, filters / channels]`.
-        """
-        channel = len(gated)
-        kernel, output_kernel, output_bias = (by_channel[channel] for by_channel in weights)
-        gated.append(gate(tf.matmul(joined([left, *seen]), kernel) + above))
+    def step(self, inputs, place):
+        kernel, output_kernel, output_bias = place.weights
+        gated = place.column.setdefault("gated", [])
+        gated.append(gate(tf.matmul(joined([place.cache, *inputs]), kernel) + place.features))
         output = tf.matmul(joined(gated), output_kernel) + output_bias
-        return output if self.first else output + seen[channel]
+        return output if self.first else output + inputs[-1]
 
-    def next_columns(self, left, pixel: list[tf.Tensor]) -> tf.Tensor:
-        """The horizontal stack's cache, after a pixel's inputs by channel."""
-        return joined([left[:, self.inputs :], *pixel] if self.left > 1 else pixel)
+    def end_column(self, inputs, place):
+        left = place.cache[:, self.inputs :]
+        return joined([left, *inputs] if self.left > 1 else inputs), ()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from keras_gen.autoregressive.masked_dense import MaskedDense, joined
+from keras_gen.ancestral_sampling import joined
+from keras_gen.autoregressive.layers.masked_dense import MaskedDense
+from keras_gen.autoregressive.layers.stepwise import Begun, StepwiseLayer, StepWeights
 
 
-class Head(keras.layers.Layer):
+class Head(StepwiseLayer):
     """Twice ReLU and a masked 1x1 convolution (van den Oord et al. 2016, arXiv 1601.06759).
 
     Args:
@@ -37,22 +38,16 @@ class Head(keras.layers.Layer):
             parameters, [-1, *features.shape[1:-1], self.channels, self.num_parameters]
         )
 
-    def step_weights(self) -> tuple[list, list]:
-        """The weights of `step`, by channel."""
-        return self.hidden.step_weights(), self.logits.step_weights()
+    def step_weights(self, labels=None):
+        hidden, logits = self.hidden.step_weights(), self.logits.step_weights()
+        return StepWeights(None, list(zip(hidden, logits, strict=True)))
 
-    def step(self, features: list[tf.Tensor], hidden: list[tf.Tensor], weights) -> tf.Tensor:
-        """The parameters of a pixel's next channel.
+    def begin_row(self, row, stream, row_cache, weights):
+        return Begun(features=(), cache=(), row_cache=row_cache, stream=stream)
 
-        Args:
-            features: of the channels so far and this one, each `[n, inputs / channels]`.
-            hidden: what earlier calls for the pixel left here; this one adds to it.
-            weights: from `step_weights`.
-
-        Returns:
-            `[n, num_parameters]`.
-        """
-        channel = len(hidden)
-        of_hidden, of_logits = (by_channel[channel] for by_channel in weights)
-        hidden.append(tf.nn.relu(self.hidden.step(tf.nn.relu(joined(features)), of_hidden)))
+    def step(self, inputs, place):
+        """The parameters of a pixel's next channel, `[n, num_parameters]`."""
+        of_hidden, of_logits = place.weights
+        hidden = place.column.setdefault("hidden", [])
+        hidden.append(tf.nn.relu(self.hidden.step(tf.nn.relu(joined(inputs)), of_hidden)))
         return self.logits.step(joined(hidden), of_logits)

@@ -83,9 +83,3 @@ class MaskedDense(keras.layers.Layer):
 def pointwise(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """A 1x1 convolution over any number of axes: `[..., inputs]` by `[inputs, outputs]`."""
     return tf.tensordot(x, kernel, axes=1)
-
-
-def joined(groups: list[tf.Tensor]) -> tf.Tensor:
-    """The features of several groups side by side."""
-    # Counted from the first axis: within loops ONNX's converter may not know how many there are.
-    return groups[0] if len(groups) == 1 else tf.concat(groups, axis=groups[0].shape.rank - 1)

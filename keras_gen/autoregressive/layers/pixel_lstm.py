@@ -5,24 +5,16 @@ van den Oord, Kalchbrenner, Kavukcuoglu 2016, "Pixel Recurrent Neural Networks",
 
 from __future__ import annotations
 
-import abc
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.autoregressive.ancestral_sampling import take_turns
-from keras_gen.autoregressive.masked_convolution import MaskedConv2D
-from keras_gen.autoregressive.masked_dense import MaskedDense, joined, pointwise
-
-
-class Pixel(NamedTuple):
-    """A layer's state at one pixel, a group of features for each channel drawn so far."""
-
-    hidden: list[tf.Tensor]
-    cell: list[tf.Tensor]
-    output: list[tf.Tensor]
+from keras_gen.ancestral_sampling import joined, take_turns
+from keras_gen.autoregressive.layers.masked_convolution import MaskedConv2D
+from keras_gen.autoregressive.layers.masked_dense import MaskedDense, pointwise
+from keras_gen.autoregressive.layers.stepwise import Begun, StepwiseLayer, StepWeights
 
 
 def lstm(gates: tf.Tensor, cell: tf.Tensor, channels: int = 1) -> tuple[tf.Tensor, tf.Tensor]:
@@ -50,78 +42,29 @@ def _update(output, forget, enter, content, cell) -> tuple[tf.Tensor, tf.Tensor]
     return tf.sigmoid(output) * tf.tanh(cell), cell
 
 
-class PixelLSTM(keras.layers.Layer, abc.ABC):
+class PixelLSTM(StepwiseLayer):
     """A residual layer of long short-term memory over pixels.
 
     Args:
         filters: features in and out, a multiple of twice the channels; half as many in the state.
         channels: of the image.
+        image_features: of a pixel of the image itself.
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, filters: int, channels: int, **kwargs: Any):
+    def __init__(self, filters: int, channels: int, image_features: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.filters, self.channels, self.units = filters, channels, filters // 2
         self.expand = MaskedDense(
             self.units, filters, channels, dtype=self.dtype_policy, name="expand"
         )
 
-    @property
-    @abc.abstractmethod
-    def kept_size(self) -> int:
-        """How many of a pixel's features the rows below need."""
-
-    @abc.abstractmethod
-    def empty_row(self, num: tf.Tensor, width: int) -> Any:
-        """The row cache before the first row."""
-
-    @abc.abstractmethod
-    def empty_column(self, num: tf.Tensor) -> tf.Tensor:
-        """The column cache before a row's first column."""
-
-    @abc.abstractmethod
-    def begin_row(self, row, kept, pixels, cache) -> tuple[tf.Tensor, Any]:
-        """What a row's pixels get from the rows above.
-
-        Args:
-            row: int32 scalar.
-            kept: of the row above, `[n, width, kept_size]`.
-            pixels: of the row above in [-1, 1], `[n, width, channels]`.
-            cache: from `empty_row` or the last call.
-
-        Returns:
-            `[n, width, row_size]`, and the next cache.
-        """
-
-    @abc.abstractmethod
-    def step_weights(self) -> list[tuple]:
-        """The weights of `step`, by channel."""
-
-    @abc.abstractmethod
-    def step(self, above, left, inputs: list[tf.Tensor], pixel: Pixel, weights) -> tf.Tensor:
-        """The layer's output for a pixel's next channel.
-
-        Args:
-            above: what `begin_row` gave for the pixel, `[n, row_size]`.
-            left: the column cache.
-            inputs: the layer's inputs in the channels so far and this one.
-            pixel: what earlier calls for the pixel left here; this one adds to it.
-            weights: of the channel.
-
-        Returns:
-            `[n, filters / channels]`.
-        """
-
-    @abc.abstractmethod
-    def end_pixel(self, inputs: list[tf.Tensor], pixel: Pixel) -> tuple[tf.Tensor, tf.Tensor]:
-        """The next column cache, and what is kept of the pixel."""
-
 
 class RowLSTM(PixelLSTM):
     """Runs down the rows: a pixel's state follows those of the three pixels above it."""
 
-    def __init__(self, filters: int, channels: int, **kwargs: Any):
-        super().__init__(filters, channels, **kwargs)
+    def __init__(self, filters: int, channels: int, image_features: int, **kwargs: Any):
+        super().__init__(filters, channels, image_features, **kwargs)
         self.from_input = MaskedConv2D(
             filters, 4 * self.units, 3, channels, rows=0, dtype=self.dtype_policy, name="from_input"
         )
@@ -135,45 +78,51 @@ class RowLSTM(PixelLSTM):
         kernel = tf.convert_to_tensor(self.from_state)[None]
         return tf.nn.conv2d(padded, kernel, 1, "VALID")[:, 0]
 
-    def call(self, x, image):
+    def call(self, x, image, labels=None):
         """Maps `[n, height, width, filters]` to the same; the image itself is not looked at."""
-        gates = self.from_input(x)
+        gates, _ = self.from_input(x)
         hidden = cell = tf.zeros_like(gates[:, 0, :, : self.units])
         rows = []
         for row in range(x.shape[1]):
             hidden, cell = lstm(gates[:, row] + self._from_state(hidden), cell, self.channels)
             rows.append(hidden)
-        return x + self.expand(tf.stack(rows, axis=1))
+        return x + self.expand(tf.stack(rows, axis=1)), image
 
     @property
-    def kept_size(self):
-        return 2 * self.units
+    def kept(self):
+        return self.units, self.units
 
-    def empty_row(self, num, width):
-        return ()
+    def empty(self, num, columns):
+        return tuple(tf.zeros([num, columns, size]) for size in self.kept)
 
-    def empty_column(self, num):
-        return self.from_input.empty_columns(num)
+    def step_weights(self, labels=None):
+        from_input, expand = self.from_input.step_weights(), self.expand.step_weights()
+        return StepWeights(from_input.row, list(zip(from_input.column, expand, strict=True)))
 
-    def begin_row(self, row, kept, pixels, cache):
-        hidden, cell = tf.split(kept, 2, axis=2)
-        return tf.concat([self._from_state(hidden) + self.from_input.bias, cell], axis=2), cache
+    def begin_row(self, row, stream, row_cache, weights):
+        hidden, cell = row_cache
+        gates = self._from_state(hidden) + weights
+        columns = self.from_input.empty_columns(tf.shape(gates)[0])
+        return Begun((gates, cell), columns, row_cache, stream)
 
-    def step_weights(self):
-        return list(zip(self.from_input.step_weights(), self.expand.step_weights(), strict=True))
-
-    def step(self, above, left, inputs, pixel, weights):
-        channel, (from_input, expand) = len(pixel.hidden), weights
-        gates, cell = tf.split(above, [4 * self.units, self.units], axis=1)
-        gates, cell = (tf.split(part, self.channels, axis=1)[channel] for part in (gates, cell))
-        gates = self.from_input.step(gates, left, inputs, from_input)
+    def step(self, inputs, place):
+        gates, cell = place.features
+        from_input, expand = place.weights
+        gates = self.from_input.step(
+            inputs, place._replace(features=gates, weights=from_input)
+        )
         hidden, cell = _update(*tf.split(gates, 4, axis=1), cell)
-        pixel.hidden.append(hidden)
-        pixel.cell.append(cell)
-        return inputs[-1] + self.expand.step(joined(pixel.hidden), expand)
+        of_pixel = place.column.setdefault("hidden", [])
+        of_pixel.append(hidden)
+        place.column.setdefault("cell", []).append(cell)
+        return inputs[-1] + self.expand.step(joined(of_pixel), expand)
 
-    def end_pixel(self, inputs, pixel):
-        return joined(inputs), joined([*pixel.hidden, *pixel.cell])
+    def end_column(self, inputs, place):
+        left, _ = self.from_input.end_column(inputs, place)
+        return left, (joined(place.column["hidden"]), joined(place.column["cell"]))
+
+    def end_row(self, row_cache, cache, kept):
+        return kept
 
 
 class DiagonalBiLSTM(PixelLSTM):
@@ -182,8 +131,8 @@ class DiagonalBiLSTM(PixelLSTM):
     The state from the right is that of the row above, so that no pixel is seen before its turn.
     """
 
-    def __init__(self, filters: int, channels: int, **kwargs: Any):
-        super().__init__(filters, channels, **kwargs)
+    def __init__(self, filters: int, channels: int, image_features: int, **kwargs: Any):
+        super().__init__(filters, channels, image_features, **kwargs)
         gates = 4 * self.units
         self.from_input = MaskedDense(
             filters, gates, channels, dtype=self.dtype_policy, name="from_input"
@@ -198,7 +147,7 @@ class DiagonalBiLSTM(PixelLSTM):
         # From the right whole rows are known: no mask is needed, and a pixel's own value comes in
         # too. Without it the end of the row above would be seen by the first convolution alone.
         self.from_right = weight("from_right", (filters, gates))
-        self.from_pixel = weight("from_pixel", (channels, gates))
+        self.from_pixel = weight("from_pixel", (image_features, gates))
         self.right_bias = self.add_weight((gates,), "zeros", name="right_bias")
         self.built = True
 
@@ -206,8 +155,8 @@ class DiagonalBiLSTM(PixelLSTM):
         from_right, from_pixel = map(tf.convert_to_tensor, (self.from_right, self.from_pixel))
         return pointwise(inputs, from_right) + pointwise(pixels, from_pixel) + self.right_bias
 
-    def call(self, x, image):
-        """Maps `[n, height, width, filters]`, and the image in [-1, 1], to features again."""
+    def call(self, x, image, labels=None):
+        """Maps `[n, height, width, filters]`, and features of the image itself, to the same."""
         height, width = x.shape[1:3]
         right = self._right_gates(x, image)
         both = tf.stack([self.from_input(x), tf.reverse(right, axis=[2])])
@@ -228,23 +177,49 @@ class DiagonalBiLSTM(PixelLSTM):
         left, right = tf.unstack(_unskewed(tf.stack(states, axis=3), width))
         right = tf.reverse(right, axis=[2])[:, :-1]
         state = left + tf.pad(right, [[0, 0], [1, 0], [0, 0], [0, 0]])
-        return x + self.expand(state)
+        return x + self.expand(state), image
 
     @property
-    def kept_size(self):
-        return self.filters + self.units
+    def kept(self):
+        return self.filters, self.units
 
-    def empty_row(self, num, width):
-        return tf.zeros([num, width, self.units])
+    def empty(self, num, columns):
+        # Of the row above: inputs and states from the left, and the states from the right above it.
+        return tuple(tf.zeros([num, columns, size]) for size in (*self.kept, self.units))
 
-    def empty_column(self, num):
-        return tf.zeros([num, 2 * self.units])
+    def step_weights(self, labels=None):
+        column = tf.split(tf.convert_to_tensor(self.from_column)[0], self.channels, axis=1)
+        dense = (layer.step_weights() for layer in (self.from_input, self.expand))
+        return StepWeights(None, list(zip(*dense, column, strict=True)))
 
-    def begin_row(self, row, kept, pixels, cache):
-        inputs, hidden = tf.split(kept, [self.filters, self.units], axis=2)
+    def begin_row(self, row, stream, row_cache, weights):
+        inputs, hidden, right_above = row_cache
         gates = pointwise(hidden, tf.convert_to_tensor(self.from_row)[0])
-        right = self._from_the_right(inputs, pixels, cache) * tf.cast(row > 0, tf.float32)
-        return tf.concat([gates, right], axis=2), right
+        right = self._from_the_right(inputs, stream, right_above) * tf.cast(row > 0, tf.float32)
+        state = tf.zeros([tf.shape(gates)[0], self.units])
+        return Begun((gates, right), (state, state), right, stream)
+
+    def step(self, inputs, place):
+        gates, right = place.features
+        from_input, expand, from_column = place.weights
+        hidden_left, cell_left = place.cache
+        of_pixel = place.column.setdefault("hidden", [])
+        cell = tf.split(cell_left, self.channels, axis=1)[len(of_pixel)]
+        gates += self.from_input.step(joined(inputs), from_input)
+        gates += tf.matmul(hidden_left, from_column)
+        hidden, cell = _update(*tf.split(gates, 4, axis=1), cell)
+        of_pixel.append(hidden)
+        place.column.setdefault("cell", []).append(cell)
+        outputs = place.column.setdefault("output", [])
+        outputs.append(hidden + right)
+        return inputs[-1] + self.expand.step(joined(outputs), expand)
+
+    def end_column(self, inputs, place):
+        hidden = joined(place.column["hidden"])
+        return (hidden, joined(place.column["cell"])), (joined(inputs), hidden)
+
+    def end_row(self, row_cache, cache, kept):
+        return (*kept, row_cache)
 
     def _from_the_right(self, inputs, pixels, above) -> tf.Tensor:
         """The states of a finished row from the right, `[n, width, units]`."""
@@ -265,28 +240,6 @@ class DiagonalBiLSTM(PixelLSTM):
         _, (hidden,) = take_turns(width, 1, turn, (start, start), [states])
         hidden = tf.reverse(tf.transpose(hidden, [1, 0, 2]), axis=[1])
         return tf.ensure_shape(hidden, [None, width, self.units])
-
-    def step_weights(self):
-        column = tf.split(tf.convert_to_tensor(self.from_column)[0], self.channels, axis=1)
-        dense = (layer.step_weights() for layer in (self.from_input, self.expand))
-        return list(zip(*dense, column, strict=True))
-
-    def step(self, above, left, inputs, pixel, weights):
-        channel, (from_input, expand, from_column) = len(pixel.hidden), weights
-        gates, right = tf.split(above, [4 * self.units, self.units], axis=1)
-        before, cell = tf.split(left, 2, axis=1)
-        gates, right, cell = (
-            tf.split(part, self.channels, axis=1)[channel] for part in (gates, right, cell)
-        )
-        gates += self.from_input.step(joined(inputs), from_input) + tf.matmul(before, from_column)
-        hidden, cell = _update(*tf.split(gates, 4, axis=1), cell)
-        pixel.hidden.append(hidden)
-        pixel.cell.append(cell)
-        pixel.output.append(hidden + right)
-        return inputs[-1] + self.expand.step(joined(pixel.output), expand)
-
-    def end_pixel(self, inputs, pixel):
-        return joined([*pixel.hidden, *pixel.cell]), joined([*inputs, *pixel.hidden])
 
 
 def _skewed(x: tf.Tensor) -> tf.Tensor:

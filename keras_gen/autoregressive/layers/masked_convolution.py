@@ -8,10 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.autoregressive.masked_dense import channel_mask, joined, seen_by_channel
+from keras_gen.ancestral_sampling import joined
+from keras_gen.autoregressive.layers.masked_dense import channel_mask, seen_by_channel
+from keras_gen.autoregressive.layers.stepwise import Begun, StepwiseLayer, StepWeights
 
 
-class MaskedConv2D(keras.layers.Layer):
+class MaskedConv2D(StepwiseLayer):
     """A convolution under the masks A and B (van den Oord et al. 2016, arXiv 1601.06759).
 
     An output sees the rows above, the pixels to the left, and of its own pixel the channels before
@@ -24,6 +26,7 @@ class MaskedConv2D(keras.layers.Layer):
         channels: of the image; a pixel's features come in as many groups.
         strict: mask A instead of B.
         rows: how many rows above the kernel sees; `None` is `kernel_size // 2`.
+        num_classes: of the labels that shift the outputs; `None` is unconditional.
         **kwargs: of `keras.layers.Layer`.
     """
 
@@ -35,10 +38,12 @@ class MaskedConv2D(keras.layers.Layer):
         channels: int,
         strict: bool = False,
         rows: int | None = None,
+        num_classes: int | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.inputs, self.outputs, self.channels, self.strict = inputs, outputs, channels, strict
+        self.num_classes = num_classes
         self.left = kernel_size // 2
         self.rows = self.left if rows is None else rows
         # Without rows above, what lies to the right is never seen: the kernel ends at the pixel.
@@ -53,39 +58,38 @@ class MaskedConv2D(keras.layers.Layer):
         )
         self.kernel = self.add_weight(shape, fans, name="kernel")
         self.bias = self.add_weight((outputs,), "zeros", name="bias")
+        if num_classes is not None:
+            shape = (num_classes, outputs)
+            self.label_bias = self.add_weight(shape, "zeros", name="label_bias")
         self.built = True
 
     # ---- the whole image -------------------------------------------------------------------------
 
-    def call(self, x):
-        """Maps `[n, height, width, inputs]` to `[n, height, width, outputs]`."""
+    def call(self, x, stream=None, labels=None):
+        """Maps `[n, height, width, inputs]` to `[n, height, width, outputs]`, and hands on."""
         padded = tf.pad(x, [[0, 0], [self.rows, 0], [self.left, self.right], [0, 0]])
         kernel = tf.convert_to_tensor(self.kernel) * self._mask
-        return tf.nn.bias_add(tf.nn.conv2d(padded, kernel, 1, "VALID"), self.bias)
+        outputs = tf.nn.bias_add(tf.nn.conv2d(padded, kernel, 1, "VALID"), self.bias)
+        if self.num_classes is not None:
+            outputs += tf.gather(tf.convert_to_tensor(self.label_bias), labels)[:, None, None]
+        return outputs, stream
 
     # ---- one row, one pixel ----------------------------------------------------------------------
 
-    def step_row(self, above: tf.Tensor) -> tf.Tensor:
-        """What a row's outputs get from the rows above, and the bias.
+    @property
+    def kept(self):
+        return self.inputs if self.rows else ()
 
-        Args:
-            above: those rows, `[n, rows, width, inputs]`.
+    def empty(self, num, columns):
+        return tf.zeros([num, self.rows, columns, self.inputs]) if self.rows else ()
 
-        Returns:
-            `[n, width, outputs]`, channel after channel.
-        """
-        padded = tf.pad(above, [[0, 0], [0, 0], [self.left, self.right], [0, 0]])
-        return tf.nn.conv2d(padded, self.kernel[:-1], 1, "VALID")[:, 0] + self.bias
-
-    def empty_columns(self, num: tf.Tensor) -> tf.Tensor:
-        """The cache left of a row's first column: `[num, left * inputs]`."""
-        return tf.zeros([num, self.left * self.inputs])
-
-    def step_weights(self) -> list[tf.Tensor]:
-        """The weights of `step`, by channel."""
+    def step_weights(self, labels=None):
+        bias = tf.convert_to_tensor(self.bias)
+        if self.num_classes is not None:
+            bias += tf.gather(tf.convert_to_tensor(self.label_bias), labels)[:, None]
         kernel = tf.convert_to_tensor(self.kernel)[-1]
         left = tf.reshape(kernel[: self.left], [self.left * self.inputs, self.outputs])
-        return [
+        by_channel = [
             tf.concat(parts, axis=0)
             for parts in zip(
                 tf.split(left, self.channels, axis=-1),
@@ -93,22 +97,25 @@ class MaskedConv2D(keras.layers.Layer):
                 strict=True,
             )
         ]
+        return StepWeights(bias, by_channel)
 
-    @staticmethod
-    def step(above, left, seen: list[tf.Tensor], kernel):
-        """One channel's outputs for one pixel.
+    def begin_row(self, row, stream, row_cache, weights):
+        # What the rows above give, and the bias.
+        padded = tf.pad(row_cache, [[0, 0], [0, 0], [self.left, self.right], [0, 0]])
+        above = tf.nn.conv2d(padded, self.kernel[:-1], 1, "VALID")[:, 0] + weights
+        return Begun(above, self.empty_columns(tf.shape(above)[0]), row_cache, stream)
 
-        Args:
-            above: the channel's part of what `step_row` gave for the pixel, `[n, outputs / c]`.
-            left: the pixels to the left, from `empty_columns` or `next_columns`.
-            seen: the pixel's inputs in the channels that this one sees, each `[n, inputs / c]`.
-            kernel: of the channel, from `step_weights`.
+    def empty_columns(self, num: tf.Tensor) -> tf.Tensor:
+        """The cache left of a row's first column: `[num, left * inputs]`."""
+        return tf.zeros([num, self.left * self.inputs])
 
-        Returns:
-            `[n, outputs / channels]`.
-        """
-        return tf.matmul(joined([left, *seen]), kernel) + above
+    def step(self, inputs, place):
+        return tf.matmul(joined([place.cache, *inputs]), place.weights) + place.features
 
-    def next_columns(self, left, pixel: list[tf.Tensor]) -> tf.Tensor:
-        """The cache after a pixel's inputs by channel."""
-        return joined([left[:, self.inputs :], *pixel] if self.left > 1 else pixel)
+    def end_column(self, inputs, place):
+        pixel = joined(inputs)
+        left = joined([place.cache[:, self.inputs :], pixel]) if self.left > 1 else pixel
+        return left, pixel if self.rows else ()
+
+    def end_row(self, row_cache, cache, kept):
+        return tf.concat([row_cache[:, 1:], kept[:, None]], axis=1) if self.rows else row_cache

@@ -1,8 +1,10 @@
 """Ancestral sampling as one graph with its loops inside: each value drawn given those before it.
 
 There is one loop in two levels: over rows, and over the columns of a row. A picture has rows of its
-own; a sequence is cut into blocks, so that what can be made for many values at once, noise above
-all, is made outside the inner loop.
+own; a sequence is cut into rows of equal length, so that what can be made for many values at once,
+noise above all, is made outside the inner loop.
+
+Called eagerly, the same loops run in Python, a step at a time.
 """
 
 from __future__ import annotations
@@ -11,8 +13,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
-
-from keras_gen.autoregressive.masked_dense import joined
 
 
 class Given(NamedTuple):
@@ -24,6 +24,10 @@ class Given(NamedTuple):
     def keep(self, drawn: tf.Tensor) -> tf.Tensor:
         """The values drawn, but where they are known."""
         return tf.where(self.mask, self.values, drawn)
+
+    def channel(self, index: int) -> Given:
+        """What is known of one of the channels of `[n, channels]`."""
+        return Given(*(part[:, index] for part in self))
 
     def at(self, index: tf.Tensor) -> Given:
         """What is known at a place of the first axis after the batch's."""
@@ -154,6 +158,12 @@ def ancestral_sampling(
     return values
 
 
+def joined(groups: list[tf.Tensor]) -> tf.Tensor:
+    """The features of several groups side by side."""
+    # Counted from the first axis: within loops ONNX's converter may not know how many there are.
+    return groups[0] if len(groups) == 1 else tf.concat(groups, axis=groups[0].shape.rank - 1)
+
+
 def side_by_side(nest: Any) -> tf.Tensor | None:
     """A nest of features as one tensor; `None` where it is empty."""
     parts = tf.nest.flatten(nest)
@@ -189,8 +199,11 @@ def take_turns(
         taken = []
         for phase in range(unroll):
             at = index if unroll == 1 else index * unroll + phase
-            state, given_out = turn(at, state, phase)
-            taken.append(given_out)
+            after, drawn = turn(at, state, phase)
+            # A graph for one batch size knows what went in: so it knows what goes on.
+            tf.nest.map_structure(lambda new, old: new.set_shape(old.shape), after, state)
+            state = after
+            taken.append(drawn)
         together = [
             parts[0] if unroll == 1 else tf.stack(parts) for parts in zip(*taken, strict=True)
         ]
@@ -217,64 +230,3 @@ def take_turns(
             for x, spec in zip(stacked, outputs, strict=True)
         ]
     return state, stacked
-
-
-class Above(NamedTuple):
-    """The finished row above: pixels as stored `[num, width, channels]`, and what was kept."""
-
-    pixels: tf.Tensor
-    kept: Any
-
-
-def raster_scan(
-    num: tf.Tensor,
-    image_shape: tuple[int, int, int],
-    row_cache: Any,
-    begin_row: Callable[[tf.Tensor, Above, Any, int], Row],
-    step: Callable[[Column, Any], Step],
-    given: Given | None = None,
-    kept: Any = (),
-    unroll: int = 1,
-) -> tf.Tensor:
-    """Draws images in raster order.
-
-    Args:
-        num: int32 scalar, how many images.
-        image_shape: (height, width, channels).
-        row_cache: before the first row.
-        begin_row: (row index, the row above, row cache, phase) -> what can be made for the whole
-            row. Above the first row all pixels and all that was kept are zero.
-        step: as in `ancestral_sampling`; its value is the pixel, uint8 `[num, channels]`.
-        given: known pixels `[num, height, width, channels]`.
-        kept: as in `ancestral_sampling`.
-        unroll: likewise.
-
-    Returns:
-        uint8 `[num, height, width, channels]`.
-    """
-    height, width, channels = image_shape
-
-    def of_width(x, size):
-        return tf.ensure_shape(x, [None, width, size])
-
-    def end_row(begun, _, pixels, remembered):
-        remembered = tf.nest.map_structure(of_width, remembered, kept)
-        return Above(of_width(pixels, channels), remembered), begun.row_cache
-
-    nothing = Above(
-        tf.zeros([num, width, channels], tf.uint8),
-        tf.nest.map_structure(lambda size: tf.zeros([num, width, size]), kept),
-    )
-    pixels = ancestral_sampling(
-        height,
-        width,
-        tf.TensorSpec([None, channels], tf.uint8),
-        (nothing, row_cache),
-        lambda row, cache, phase: begin_row(row, *cache, phase),
-        step,
-        end_row,
-        given,
-        kept,
-        unroll,
-    )
-    return tf.ensure_shape(tf.transpose(pixels, [2, 0, 1, 3]), [None, *image_shape])

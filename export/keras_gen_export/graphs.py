@@ -1,0 +1,20 @@
+"""Graphs to be exported: traced on the CPU, so that no operation of one accelerator is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+
+def graph_on_cpu(signature: Any) -> Callable[..., dict[str, tf.Tensor]]:
+    """A signature's graph: the one that the model runs, where there is no accelerator."""
+    if not tf.config.list_physical_devices("GPU"):
+        return signature.graph()
+    with tf.device("/cpu:0"):
+        graph = tf.function(
+            signature.positional, input_signature=signature.tensor_specs(), autograph=False
+        )
+        graph.get_concrete_function()
+        return graph

@@ -1,0 +1,113 @@
+"""One optimizer for a game: it holds one a player, and is what Keras's callbacks see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+Optimizer = keras.optimizers.Optimizer
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class PlayersOptimizer(Optimizer):
+    """The optimizers of a generator and a discriminator, as one.
+
+    It takes no steps itself: the game steps with `generator` and with `discriminator`. Its learning
+    rate is the generator's; setting it scales both.
+
+    Args:
+        generator: the generator's optimizer.
+        discriminator: the discriminator's, another object.
+        name: of the whole.
+
+    Raises:
+        ValueError: both are the same object.
+    """
+
+    def __init__(
+        self, generator: Optimizer, discriminator: Optimizer, name: str = "players_optimizer"
+    ):
+        super().__init__(learning_rate=0.0, name=name)
+        if generator is discriminator:
+            raise ValueError(
+                "discriminator_optimizer must be another object than generator_optimizer: an "
+                "optimizer keeps slots for the weights of one player."
+            )
+        self.generator, self.discriminator = generator, discriminator
+        self.built = True
+
+    @property
+    def players(self) -> tuple[Optimizer, Optimizer]:
+        """Both optimizers."""
+        return self.generator, self.discriminator
+
+    def build_players(self, generator_weights: list, discriminator_weights: list) -> None:
+        """Gives each player's optimizer the weights that it may change."""
+        for player, weights in zip(
+            self.players, (generator_weights, discriminator_weights), strict=True
+        ):
+            if not player.built:
+                player.build(weights)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        return [*self.generator.variables, *self.discriminator.variables]
+
+    @property
+    def iterations(self) -> keras.Variable:
+        return self.generator.iterations
+
+    @property
+    def learning_rate(self) -> Any:
+        return self.generator.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate: Any) -> None:
+        factor = float(learning_rate) / float(self.generator.learning_rate)
+        for player in self.players:
+            player.learning_rate = float(player.learning_rate) * factor
+
+    def build(self, variables: list) -> None:
+        """Nothing: `build_players` tells each player its own weights."""
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        raise ValueError("The steps of a game are those of its players: use one of them.")
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """Ends training: where a player averages its weights, they become the averages."""
+        for player in self.players:
+            player.finalize_variable_values(player_weights(player))
+
+    # Each player saves its own variables; this one has none.
+
+    def save_own_variables(self, store: Any) -> None:
+        pass
+
+    def load_own_variables(self, store: Any) -> None:
+        pass
+
+    def get_config(self) -> dict:
+        return {
+            "generator": keras.optimizers.serialize(self.generator),
+            "discriminator": keras.optimizers.serialize(self.discriminator),
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> PlayersOptimizer:
+        players = {
+            name: keras.optimizers.deserialize(config[name], custom_objects)
+            for name in ("generator", "discriminator")
+        }
+        return cls(**players, name=config["name"])
+
+
+def player_weights(optimizer: Optimizer) -> list[keras.Variable]:
+    """The weights that an optimizer was built for."""
+    return getattr(optimizer, "inner_optimizer", optimizer)._trainable_variables
+
+
+def copy_of(optimizer: Optimizer) -> Optimizer:
+    """A new optimizer like this one, without its state."""
+    return type(optimizer).from_config(optimizer.get_config())

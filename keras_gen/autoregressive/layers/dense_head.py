@@ -1,0 +1,55 @@
+"""The last layers of a sequence model: from features to logits."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_gen.autoregressive.layers.stepwise import Begun, StepwiseLayer, StepWeights
+
+
+class DenseHead(StepwiseLayer):
+    """Dense layers with ReLU between them, the last one in float32.
+
+    Args:
+        sizes: numbers of features: those that come in, those after each layer.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, sizes: Sequence[int], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.dense = []
+        for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
+            is_last = i == len(sizes) - 2
+            layer = keras.layers.Dense(
+                outputs, dtype="float32" if is_last else self.dtype_policy, name=f"dense_{i + 1}"
+            )
+            layer.build((None, inputs))
+            self.dense.append(layer)
+        self.built = True
+
+    def call(self, features):
+        """Maps `[n, time, features in]` to logits, float32 `[n, time, features out]`."""
+        for i, layer in enumerate(self.dense):
+            features = layer(tf.nn.relu(features) if i else features)
+        return features
+
+    def step_weights(self, labels=None):
+        weights = [
+            (tf.convert_to_tensor(layer.kernel), tf.convert_to_tensor(layer.bias))
+            for layer in self.dense
+        ]
+        return StepWeights(None, [weights])
+
+    def begin_row(self, row, stream, row_cache, weights):
+        return Begun((), (), row_cache, stream)
+
+    def step(self, inputs, place):
+        features = inputs[-1]
+        for i, (kernel, bias) in enumerate(place.weights):
+            features = tf.matmul(tf.nn.relu(features) if i else features, kernel) + bias
+        return features

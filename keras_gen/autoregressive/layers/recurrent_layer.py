@@ -1,0 +1,113 @@
+"""A recurrent layer of Keras's, over whole texts or character by character.
+
+Hochreiter & Schmidhuber 1997, "Long Short-Term Memory"; Cho et al. 2014, arXiv 1406.1078 (GRU).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_gen.autoregressive.layers.stepwise import Begun, StepwiseLayer, StepWeights
+
+CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+
+
+class RecurrentLayer(StepwiseLayer):
+    """An LSTM or GRU. The first of a stack takes tokens, and embeds them.
+
+    Args:
+        cell: "lstm" or "gru".
+        inputs: features in; of a first layer, those of a token's embedding.
+        units: features out.
+        num_tokens: of a first layer, how many different tokens there are; the beginning counts as
+            one more. `None` is a layer that follows another.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(
+        self, cell: str, inputs: int, units: int, num_tokens: int | None = None, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.cell, self.units, self.num_tokens = cell, units, num_tokens
+        if num_tokens is not None:
+            self.embedding = self.add_weight((num_tokens + 1, inputs), "uniform", name="embedding")
+        self.recurrent = CELLS[cell](
+            units, return_sequences=True, return_state=True, dtype=self.dtype_policy, name=cell
+        )
+        self.recurrent.build((None, None, inputs))
+        self.built = True
+
+    def initial_state(self, num: tf.Tensor, dtype: Any = "float32") -> list[tf.Tensor]:
+        """The state before the first character: of an LSTM hidden and cell state, `[n, units]`."""
+        return [tf.zeros([num, self.units], dtype)] * (2 if self.cell == "lstm" else 1)
+
+    # ---- the whole text --------------------------------------------------------------------------
+
+    def call(self, x, state):
+        """Maps `[n, time, inputs]` to `[n, time, units]`, and gives the state at its end.
+
+        Args:
+            x: features; of a first layer, tokens `[n, time]`.
+            state: before the first character.
+        """
+        if self.num_tokens is not None:
+            x = tf.gather(tf.convert_to_tensor(self.embedding), x)
+        x, *state = self.recurrent(x, initial_state=list(state), training=True)
+        return x, state
+
+    # ---- a character -----------------------------------------------------------------------------
+
+    def empty(self, num, columns):
+        return self.initial_state(num)
+
+    def step_weights(self, labels=None):
+        cell = self.recurrent.cell
+        kernel, recurrent, bias = map(
+            tf.convert_to_tensor, (cell.kernel, cell.recurrent_kernel, cell.bias)
+        )
+        if self.num_tokens is not None:
+            # What a token gives the gates, for all tokens at once.
+            kernel = tf.matmul(tf.convert_to_tensor(self.embedding), kernel)
+        return StepWeights(None, [(kernel, recurrent, bias)])
+
+    def begin_row(self, row, stream, row_cache, weights):
+        return Begun((), row_cache, row_cache, stream)
+
+    def step(self, inputs, place):
+        kernel, recurrent, bias = place.weights
+        x = inputs[-1]
+        gates = tf.matmul(x, kernel) if self.num_tokens is None else tf.gather(kernel, x)
+        update = lstm_update if self.cell == "lstm" else gru_update
+        place.column["state"] = update(recurrent, bias, gates, *place.cache)
+        return place.column["state"][0]
+
+    def end_column(self, inputs, place):
+        return place.column["state"], ()
+
+    def end_row(self, row_cache, cache, kept):
+        return cache
+
+
+def lstm_update(
+    kernel: tf.Tensor, bias: tf.Tensor, gates: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor
+) -> list[tf.Tensor]:
+    """The next state of Keras's LSTM, `[hidden, cell]`; `gates` is what the input gives them."""
+    enter, forget, content, leave = tf.split(gates + tf.matmul(hidden, kernel) + bias, 4, axis=1)
+    cell = tf.sigmoid(forget) * cell + tf.sigmoid(enter) * tf.tanh(content)
+    return [tf.sigmoid(leave) * tf.tanh(cell), cell]
+
+
+def gru_update(
+    kernel: tf.Tensor, bias: tf.Tensor, gates: tf.Tensor, hidden: tf.Tensor
+) -> list[tf.Tensor]:
+    """The next state of Keras's GRU, `[hidden]`; `gates` is what the input gives them."""
+    keep, reset, content = tf.split(gates + bias[0], 3, axis=1)
+    keep_state, reset_state, content_state = tf.split(
+        tf.matmul(hidden, kernel) + bias[1], 3, axis=1
+    )
+    keep = tf.sigmoid(keep + keep_state)
+    candidate = tf.tanh(content + tf.sigmoid(reset + reset_state) * content_state)
+    return [keep * hidden + (1.0 - keep) * candidate]

@@ -1,0 +1,53 @@
+"""Averages of weights over training steps, kept beside the weights that learn."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import keras
+
+if TYPE_CHECKING:
+    from keras_gen.model import Model
+
+
+class Averages:
+    """A twin of each weight, which follows it slowly: `twin = d twin + (1 - d) weight`.
+
+    Twins are variables of the model, saved with it; no network is copied. What reads the averages
+    runs the same code within `read`.
+
+    Args:
+        model: that the weights, and then the twins, belong to.
+        decay: d, in (0, 1).
+        weights: that are averaged.
+
+    Polyak & Juditsky 1992; of generators, Yazici et al. 2019, arXiv 1806.04498.
+    """
+
+    def __init__(self, model: Model, decay: float, weights: Sequence[keras.Variable]):
+        self.decay, self.weights = decay, list(weights)
+        self.twins = [
+            model.add_weight(
+                weight.shape,
+                lambda shape, dtype=None, weight=weight: keras.ops.copy(weight.value),
+                dtype=weight.dtype,
+                trainable=False,
+                aggregation="only_first_replica",
+                name=f"{weight.name}_average",
+            )
+            for weight in self.weights
+        ]
+
+    def update(self) -> None:
+        """Takes in the weights as they are after a step."""
+        for twin, weight in zip(self.twins, self.weights, strict=True):
+            twin.assign(twin.value + (1.0 - self.decay) * (weight.value - twin.value))
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[None]:
+        """Within it, whatever reads a weight reads its average."""
+        pairs = zip(self.weights, (twin.value for twin in self.twins), strict=True)
+        with keras.StatelessScope(state_mapping=list(pairs)):
+            yield

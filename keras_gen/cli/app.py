@@ -1,0 +1,81 @@
+"""The application that commands register with, and the options that several of them share."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="Deep generative models: train, measure, look, ship.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Run = Annotated[Path, typer.Argument(help="A run folder, or a .keras file.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
+
+
+def main() -> None:
+    """Runs the command; a mistake of the user's is one sentence and exit status 2."""
+    try:
+        app()
+    except ValueError as error:
+        typer.echo(f"keras-gen: {error}", err=True)
+        sys.exit(2)
+    except RuntimeError as error:
+        # Not the user's mistake, such as a failed verification, but said as plainly.
+        typer.echo(f"keras-gen: {error}", err=True)
+        sys.exit(1)
+
+
+def named_values(pairs: Sequence[str] | None) -> dict[str, Any]:
+    """The values of `--set NAME=VALUE`, by name.
+
+    Args:
+        pairs: as typed, each with a value as Python writes it.
+
+    Raises:
+        ValueError: one is no such pair.
+
+    Example:
+        >>> named_values(["filters=(4, 8)"])
+        {'filters': (4, 8)}
+    """
+    values = {}
+    for pair in pairs or []:
+        name, sign, value = pair.partition("=")
+        try:
+            if not sign:
+                raise ValueError
+            values[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            raise ValueError(
+                f"set must be NAME=VALUE with a value as Python writes it, received {pair!r}."
+            ) from None
+    return values
+
+
+def whole_numbers(name: str, text: str | None) -> tuple[int, ...] | None:
+    """The numbers of an option such as `--resize 28,28`.
+
+    Args:
+        name: of the option.
+        text: as typed, or `None`.
+
+    Raises:
+        ValueError: it is something else than numbers with commas between.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(
+            f"{name} must be whole numbers with commas between, received {text!r}."
+        ) from None

@@ -1,0 +1,35 @@
+"""The commands that let a model leave Python: its artefacts, and the whole way there as a demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_gen.cli.app import Run, Seed, app
+
+
+@app.command()
+def export(
+    run: Run,
+    output: Annotated[Path, typer.Option(help="The artefact's folder to make.")],
+    format: Annotated[str, typer.Option(help="tf_saved_model or onnx.")] = "tf_saved_model",
+) -> None:
+    """Write all of a model's signatures as one artefact, verified."""
+    from keras_gen import runs
+
+    runs.load_model(run).export(output, format=format)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="The folder to make.")] = Path("runs/demo"),
+    epochs: Annotated[int, typer.Option(min=1)] = 60,
+    seed: Seed = 0,
+) -> None:
+    """Train a Gated PixelCNN on real digits, score it, look at it, ship it twice, and sample it
+    again in ONNX Runtime without TensorFlow."""
+    from keras_gen.demo import run_demo
+
+    run_demo(output, epochs, seed)

@@ -1,0 +1,70 @@
+"""The command that trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from keras_gen.cli.app import Seed, app, named_values
+from keras_gen.cli.data_options import DataOptions, takes_data
+from keras_gen.cli.models import model_class_of, model_classes
+
+
+@app.command()
+@takes_data
+def train(
+    data_options: DataOptions,
+    model: Annotated[str | None, typer.Argument(help="One of `keras-gen models`.")] = None,
+    run: Annotated[Path | None, typer.Option(help="The run folder to make.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="A run folder to go on with.")] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 10,
+    batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    learning_rate: Annotated[float | None, typer.Option(help="Else the model's own.")] = None,
+    schedule: Annotated[str, typer.Option(help="constant, or cosine.")] = "constant",
+    ema: Annotated[
+        float | None, typer.Option(help="Momentum of the weight average that training ends with.")
+    ] = None,
+    conditional: Annotated[bool, typer.Option(help="Learn the data's labels too.")] = False,
+    dtype: Annotated[str | None, typer.Option(help="float32, mixed_bfloat16...")] = None,
+    jit: Annotated[bool, typer.Option(help="Compile the training step with XLA.")] = False,
+    steps_per_execution: Annotated[int, typer.Option(min=1)] = 1,
+    seed: Seed = 0,
+    set: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, a model's option.")] = None,
+) -> None:
+    """Train a model in a new run folder, or go on with an interrupted run."""
+    from keras_gen import runs
+
+    if resume is not None:
+        if model is not None or run is not None:
+            raise ValueError("resume takes all that it needs from its run: give nothing else.")
+        runs.resume(resume, model_classes())
+        typer.echo(f"finished {resume}")
+        return
+    if model is None or run is None:
+        raise ValueError("train needs a model and --run FOLDER, or --resume FOLDER.")
+    if schedule not in ("constant", "cosine"):
+        raise ValueError(f"schedule must be constant or cosine, received {schedule!r}.")
+    optimizer: dict[str, Any] = {}
+    if learning_rate is not None:
+        optimizer["learning_rate"] = learning_rate
+    if ema is not None:
+        optimizer |= {"use_ema": True, "ema_momentum": ema}
+    options = named_values(set)
+    if dtype is not None:
+        options["dtype"] = dtype
+    configuration = runs.Configuration(
+        model=model,
+        data={"name": "digits", "batch_size": batch_size} | data_options.arguments(),
+        options=options,
+        conditional=conditional,
+        epochs=epochs,
+        optimizer=optimizer,
+        schedule=schedule,
+        jit_compile=jit,
+        steps_per_execution=steps_per_execution,
+        seed=seed,
+    )
+    runs.start(run, configuration, model_class_of(model))
+    typer.echo(f"finished {run}")

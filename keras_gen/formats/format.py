@@ -1,0 +1,159 @@
+"""The contract of a format: what data is, how it is stored, checked, described and written."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import inspect
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_gen.signature import Input
+
+
+class Format(abc.ABC):
+    """What a model's data is. A format knows no model, and nobody else asks for the kind of data.
+
+    Attributes:
+        name: what the data is called in signatures.
+        dtype: of stored data, as NumPy says it.
+        suffix: of a file of samples.
+    """
+
+    name: str
+    dtype: str
+    suffix: str
+
+    @abc.abstractmethod
+    def input(self) -> Input:
+        """The description of a batch of stored data."""
+
+    @abc.abstractmethod
+    def write(self, examples: np.ndarray, path: Any, columns: int | None = None) -> Path:
+        """Writes examples into a file to be looked at, heard or read.
+
+        Args:
+            examples: stored data `[n, ...]`.
+            path: of the file.
+            columns: examples a row, where a file has rows; `None` chooses.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: the file cannot be written, or cannot show such data.
+        """
+
+    def options(self, length: int | None = None) -> dict[str, Any]:
+        """What the data says to a model's constructor, by the names that models share.
+
+        Args:
+            length: of the examples, where examples of this format may have any.
+        """
+        return {}
+
+    def check(self, x: Any, name: str = "x") -> np.ndarray:
+        """Gives a batch of data as it is stored.
+
+        Raises:
+            ValueError: it is of another kind or shape, or out of range.
+        """
+        x = self.input().check(name, x)
+        if x.ndim < len(self.input().shape):
+            raise ValueError(
+                f"{name} must have a batch axis first, received shape {list(x.shape)}."
+            )
+        return x
+
+    def check_in_graph(self, x: tf.Tensor, name: str = "x") -> tf.Tensor:
+        """Likewise of a tensor; its values are checked where and when the graph runs."""
+        return self.input().check_in_graph(name, x)
+
+    def store(self, values: tf.Tensor) -> tf.Tensor:
+        """Drawn values as they are stored: what is fed back is what a sample will hold."""
+        return tf.cast(values, self.dtype)
+
+    def to_unit(self, x: tf.Tensor, dtype: Any = "float32") -> tf.Tensor:
+        """Stored data as networks take it: in [-1, 1], where it has a range."""
+        return tf.cast(x, dtype)
+
+    def from_unit(self, y: tf.Tensor) -> tf.Tensor:
+        """What networks give, as it is stored."""
+        return self.store(y)
+
+    def num_dimensions(self, x: tf.Tensor) -> tf.Tensor | int:
+        """How many values an example of a batch has: what "per dimension" counts."""
+        sizes = x.shape[1:]
+        return math.prod(sizes) if None not in sizes else tf.size(x[0])
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments: each is kept as an attribute of the same name."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Format:
+        """Builds the format from what `get_config` gave."""
+        return cls(**config)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.get_config() == other.get_config()
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Tokenized(Format):
+    """Data that is a sequence of tokens: integers `[n, time]` in `[0, num_tokens)`.
+
+    The map between both is part of a model and of its graphs, so that a served sampler gives what
+    people read, see or hear, and needs no table beside it.
+
+    Attributes:
+        num_tokens: how many different tokens there are.
+        length: tokens of an example; `None` where examples are as long as they like.
+        row: how many tokens belong together, as those of a picture's row do; `None` is no number.
+    """
+
+    num_tokens: int
+    length: int | None = None
+    row: int | None = None
+
+    @abc.abstractmethod
+    def encode(self, x: tf.Tensor) -> tf.Tensor:
+        """Stored data to tokens: int32 `[n, time]`."""
+
+    @abc.abstractmethod
+    def decode(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Tokens to stored data."""
+
+
+def write_beside(path: Any, write: Callable[[Path], Any]) -> Path:
+    """Writes a file beside its place and renames it, so that it is whole or as it was.
+
+    Args:
+        path: of the file; its folder is made where missing.
+        write: writes to the path that it is given.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: the place cannot be written.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(beside)
+        beside.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # the folder may be none
+            beside.unlink(missing_ok=True)
+        raise ValueError(
+            f"output must be a file that can be written, received {path}: {error.strerror}."
+        ) from error
+    return path

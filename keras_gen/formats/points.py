@@ -1,0 +1,43 @@
+"""Points: vectors of real numbers."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from keras_gen import checks
+from keras_gen.formats.format import Format, write_beside
+from keras_gen.signature import Input
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class Points(Format):
+    """Vectors: float32 `[n, dim]`.
+
+    Args:
+        dim: numbers of a vector.
+
+    Raises:
+        ValueError: `dim` is out of range.
+
+    Example:
+        >>> Points(2).write(model.sample(1000), "samples.csv")
+    """
+
+    name = "points"
+    dtype = "float32"
+    suffix = ".csv"
+
+    def __init__(self, dim: int):
+        self.dim = checks.positive("dim", dim)
+
+    def input(self):
+        return Input((None, self.dim), "float32")
+
+    def options(self, length=None):
+        return {"dim": self.dim}
+
+    def write(self, examples, path, columns=None):
+        return write_beside(
+            path, lambda beside: np.savetxt(beside, examples, delimiter=",", fmt="%.7g")
+        )

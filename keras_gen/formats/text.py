@@ -1,0 +1,88 @@
+"""Text: Unicode code points out of a vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gen.formats.format import Tokenized, write_beside
+from keras_gen.signature import Input
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class Text(Tokenized):
+    """Text as Unicode code points, of which the vocabulary has some: int32 `[n, time]`.
+
+    Args:
+        vocabulary: the characters, in any order; each counts once.
+
+    Raises:
+        ValueError: there are fewer than two of them.
+
+    Example:
+        >>> text = Text("abc ")
+        >>> text.code_points(["a cab"])
+        array([[ 97,  32,  99,  97,  98]], dtype=int32)
+        >>> text.strings(text.code_points(["a cab"]))
+        ['a cab']
+    """
+
+    name = "text"
+    dtype = "int32"
+    suffix = ".txt"
+
+    def __init__(self, vocabulary: str):
+        if not isinstance(vocabulary, str) or len(set(vocabulary)) < 2:
+            raise ValueError(
+                f"vocabulary must be a str of at least two characters, received {vocabulary!r}."
+            )
+        self.vocabulary = "".join(sorted(set(vocabulary)))
+        self.num_tokens = len(self.vocabulary)
+        self._points = np.array([ord(character) for character in self.vocabulary], np.int32)
+        self._tokens = np.zeros(self._points[-1] + 1, np.int32)
+        self._tokens[self._points] = np.arange(self.num_tokens)
+
+    def input(self):
+        low, high = int(self._points[0]), int(self._points[-1])
+        return Input((None, None), "int32", low, high, values=tuple(self._points.tolist()))
+
+    def options(self, length=None):
+        return {"vocabulary": self.vocabulary, "length": length}
+
+    def encode(self, x):
+        return tf.gather(self._tokens, tf.clip_by_value(x, 0, len(self._tokens) - 1))
+
+    def decode(self, tokens):
+        return tf.gather(self._points, tokens)
+
+    def write(self, examples, path, columns=None):
+        text = "\n\n".join(self.strings(examples)) + "\n"
+        return write_beside(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+
+    def code_points(self, strings: Sequence[str], length: int | None = None) -> np.ndarray:
+        """Strings as code points, int32 `[n, time]`, filled up with the first character.
+
+        Args:
+            strings: to be written.
+            length: of the rows; `None` is that of the longest string.
+
+        Raises:
+            ValueError: a character is not in the vocabulary.
+        """
+        unknown = sorted(set("".join(strings)) - set(self.vocabulary))
+        if unknown:
+            raise ValueError(
+                f"text must be in the vocabulary, {self.vocabulary!r}, received "
+                f"{''.join(unknown)!r}."
+            )
+        length = max(map(len, strings)) if length is None else length
+        filled = [string.ljust(length, self.vocabulary[0]) for string in strings]
+        points = np.array([[ord(c) for c in string] for string in filled], np.int32)
+        return points.reshape(len(strings), length)
+
+    def strings(self, code_points: np.ndarray) -> list[str]:
+        """Code points `[n, time]` as strings."""
+        return ["".join(map(chr, row)) for row in np.asarray(code_points)]

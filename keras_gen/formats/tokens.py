@@ -1,0 +1,45 @@
+"""Tokens: integers that stand for nothing but themselves."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gen import checks
+from keras_gen.formats.format import Tokenized, write_beside
+from keras_gen.signature import Input
+
+
+@keras.saving.register_keras_serializable("keras_gen")
+class Tokens(Tokenized):
+    """Tokens as they are: int32 `[n, time]` in `[0, num_tokens)`.
+
+    Args:
+        num_tokens: how many different ones there are, at least 2.
+
+    Raises:
+        ValueError: `num_tokens` is out of range.
+
+    Example:
+        >>> Transformer(Tokens(512), length=64)
+    """
+
+    name = "tokens"
+    dtype = "int32"
+    suffix = ".txt"
+
+    def __init__(self, num_tokens: int):
+        self.num_tokens = checks.in_range("num_tokens", num_tokens, 2, 2**24)
+
+    def input(self):
+        return Input((None, None), "int32", 0, self.num_tokens - 1)
+
+    def encode(self, x):
+        return tf.cast(x, tf.int32)
+
+    def decode(self, tokens):
+        return tokens
+
+    def write(self, examples, path, columns=None):
+        return write_beside(path, lambda beside: np.savetxt(beside, examples, fmt="%d"))

@@ -1,0 +1,46 @@
+"""The global batch: what a step learns from, however it is split over replicas."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def place_in_global_batch(num: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where this replica's examples stand in the global batch.
+
+    Args:
+        num: int32 scalar, how many examples this replica has; none is fine.
+
+    Returns:
+        The place of its first example, and how many examples all replicas have: int32 scalars.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas == 1:
+        return tf.constant(0), num
+    context = tf.distribute.get_replica_context()
+    index = context.replica_id_in_sync_group
+    # Shares need not be even: the last batch of an epoch may not fill all replicas.
+    mine = tf.one_hot(index, replicas, dtype=tf.int32) * num
+    counts = context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
+    before = tf.where(tf.range(replicas) < index, counts, 0)
+    return tf.reduce_sum(before), tf.reduce_sum(counts)
+
+
+def group_means(x: tf.Tensor, size: int, training: bool) -> tf.Tensor:
+    """Gives each example the mean of its group of consecutive examples of the global batch.
+
+    Where examples see each other, they do so in such groups, which lie within one replica's share
+    as long as shares are multiples of `size`. In evaluation each example stands alone.
+
+    Args:
+        x: float `[n, ...]`.
+        size: examples of a group; a last one may have fewer.
+        training: whether there are groups at all.
+
+    Returns:
+        `[n, ...]`.
+    """
+    if not training:
+        return x
+    group = tf.range(tf.shape(x)[0]) // size
+    return tf.gather(tf.math.segment_mean(x, group), group)

@@ -1,0 +1,488 @@
+"""What every model does, whatever its family: it learns from data, runs its functions, ships."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gen import checks, random
+from keras_gen.adaptation import first_batch
+from keras_gen.averages import Averages
+from keras_gen.configuration import Configured, constructor_options
+from keras_gen.formats import Format
+from keras_gen.global_batch import place_in_global_batch
+from keras_gen.random import Noise, Purpose
+from keras_gen.signature import Input, Signature
+
+Conditions = dict[str, tf.Tensor]
+
+
+class Model(Configured, keras.Model):
+    """A Keras model that learns by an objective per example, and ships pure functions.
+
+    A subclass keeps each constructor argument as an attribute of the same name, sets `format`,
+    builds its layers in its constructor (with `dtype=self.dtype_policy`), ends it with
+    `finish_build()`, and supplies `objective`, `forward` and `_signatures`.
+
+    Args:
+        num_classes: how many labels there are; `None` is an unconditional model, which ignores
+            labels that come with the data.
+        average_decay: of an average of the weights that everything but training reads, in (0, 1);
+            `None` keeps none.
+        seed: of the noise used in training; drawn and kept where `None`.
+        **kwargs: of `keras.Model`: `name`, `dtype`, `trainable`.
+
+    Attributes:
+        format: what the data is.
+        terms: what `objective` reports, "loss" first, each with its unit.
+        default_optimizer: the arguments of Adam that the model's paper, or practice, recommends.
+    """
+
+    format: Format
+    terms: ClassVar[dict[str, str]] = {"loss": "nats"}
+    default_optimizer: ClassVar[dict[str, float]] = {"learning_rate": 1e-3}
+
+    def __init__(
+        self,
+        *,
+        num_classes: int | None = None,
+        average_decay: float | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
+        # Without autocasting: half precision must not round stored floats.
+        super().__init__(autocast=False, **kwargs)
+        if num_classes is not None:
+            checks.positive("num_classes", num_classes)
+        self.num_classes = num_classes
+        if average_decay is not None and not 0.0 < average_decay < 1.0:
+            raise ValueError(f"average_decay must be in (0, 1), received {average_decay}.")
+        self.average_decay = average_decay
+        self.seed = random.new_seed() if seed is None else checks.integer("seed", seed)
+        # Counted here: the optimizer's own count is divided where gradients accumulate.
+        self.steps = self._counter("steps")
+        self._term_means = [keras.metrics.Mean(name=term) for term in self.terms]
+        self._made_signatures: dict[str, Signature] | None = None
+        self._averages: Averages | None = None
+        self._evaluates_averages = False
+        starts_from_data = type(self).adapt is not Model.adapt
+        self._adapted = self._counter("adapted") if starts_from_data else None
+
+    def _counter(self, name: str) -> keras.Variable:
+        return self.add_weight(
+            (), "zeros", "int64", trainable=False, aggregation="only_first_replica", name=name
+        )
+
+    def finish_build(self) -> None:
+        """Says that all weights are there: what a constructor ends with."""
+        # Graphs are sized before the first batch, so that saving needs no call.
+        self.built = True
+        if self.average_decay is not None and self._averages is None:
+            self._averages = Averages(self, self.average_decay, self.averaged_weights())
+
+    # ---- what a model supplies -------------------------------------------------------------------
+
+    def objective(self, x: tf.Tensor, conditions: Conditions, training: bool) -> dict:
+        """The loss and its named terms, per example.
+
+        Args:
+            x: a batch of stored data.
+            conditions: tensors `[batch, ...]` by name, as `condition_inputs` describes them.
+            training: whether layers run in training mode.
+
+        Returns:
+            A dict of float32 `[batch]`, keyed by `terms`; in nats where it is a likelihood.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must supply objective().")
+
+    def forward(self, x: tf.Tensor, conditions: Conditions) -> tf.Tensor:
+        """What `model(x)` and `predict` give: the pass that best says what the model is for."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward pass.")
+
+    def condition_inputs(self) -> dict[str, Input]:
+        """What an example comes with, by name; "labels", of a conditional model."""
+        if self.num_classes is None:
+            return {}
+        return {"labels": Input((None,), "int32", 0, self.num_classes - 1)}
+
+    def data_input(self) -> Input:
+        """The description of a batch of stored data."""
+        return self.format.input()
+
+    def check_together(self, inputs: dict[str, Any]) -> None:
+        """Refuses data and conditions whose shapes do not fit each other, by name."""
+
+    def _signatures(self) -> dict[str, Signature]:
+        """The functions that leave Python with this model, by name."""
+        return {}
+
+    def adapt(self, x: tf.Tensor, conditions: Conditions) -> None:
+        """Sets what starts from data; `fit` calls it once, on the first global batch."""
+
+    def learned_weights(self) -> Sequence[keras.Variable]:
+        """The weights that a training step changes."""
+        return self.trainable_variables
+
+    def averaged_weights(self) -> Sequence[keras.Variable]:
+        """The weights that `average_decay` averages."""
+        return self.trainable_variables
+
+    # ---- learns ----------------------------------------------------------------------------------
+
+    def compile(
+        self, optimizer: Any = None, loss: Any = None, *, jit_compile: bool = False, **kwargs: Any
+    ) -> None:
+        """Prepares the model for training, as `keras.Model.compile` does.
+
+        Args:
+            optimizer: a Keras optimizer or its name; `None` is Adam as `default_optimizer` has it.
+            loss: must be `None`: the model brings its own objective.
+            jit_compile: whether XLA compiles the step; off by default, since on a CPU it slows
+                convolutions down.
+            **kwargs: of `keras.Model.compile`, but for weights of losses, and metrics.
+
+        Raises:
+            ValueError: a loss or metrics were given, or two kinds of averages.
+        """
+        kwargs["loss"] = loss
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            if kwargs.pop(name, None) is not None:
+                raise ValueError(
+                    f"{name} must not be given: {type(self).__name__} brings its own objective."
+                )
+        if optimizer is None:
+            optimizer = keras.optimizers.Adam(**self.default_optimizer)
+        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        if self.average_decay is not None and getattr(self.optimizer, "use_ema", False):
+            raise ValueError(
+                "use_ema must be off: the model keeps an average of its own, average_decay="
+                f"{self.average_decay}."
+            )
+
+    def compile_from_config(self, config: dict) -> None:
+        """Compiles as `get_compile_config` recorded, with the optimizer's variables built."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any):
+        """Trains as `keras.Model.fit` does, whose arguments these are.
+
+        Args:
+            x: stored data, a dataset, or what else Keras takes; batches of `x`, `(x, labels)` or
+                `(x, conditions)`, conditions a dict by name.
+            y: labels, or a dict of conditions, where `x` is an array.
+            *args: further arguments of `keras.Model.fit`.
+            **kwargs: likewise.
+
+        Returns:
+            A `keras.callbacks.History`.
+
+        Raises:
+            ValueError: data of another kind or shape, or out of range.
+        """
+        self._check_arrays(x, y)
+        if self._adapted is not None and not int(self._adapted.numpy()):
+            x = self._adapt(x, y, args[0] if args else kwargs.get("batch_size"))
+        return super().fit(x, y, *args, **kwargs)
+
+    def _adapt(self, x: Any, y: Any, batch_size: int | None) -> Any:
+        """Starts what starts from data, and gives what `fit` takes in place of `x`."""
+        batch, x = first_batch(x, y, batch_size)
+        self.adapt(*self.unpack(batch))
+        self._adapted.assign(1)
+        return x
+
+    def evaluate(
+        self, x: Any = None, y: Any = None, *args: Any, averages: bool = False, **kwargs: Any
+    ):
+        """Measures as `keras.Model.evaluate` does, whose arguments these are.
+
+        Args:
+            x: as in `fit`.
+            y: as in `fit`.
+            *args: further arguments of `keras.Model.evaluate`.
+            averages: whether to measure the average of the weights.
+            **kwargs: likewise.
+
+        Returns:
+            The terms' means: the first, or all of them with `return_dict=True`.
+
+        Raises:
+            ValueError: data of another kind or shape, or out of range.
+        """
+        self._check_arrays(x, y)
+        if averages != self._evaluates_averages:
+            self._evaluates_averages, self.test_function = averages, None
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def measure(self, x: np.ndarray, y: Any = None, batch_size: int = 250, **options: Any) -> dict:
+        """Scores held-out data by all measures that the model brings.
+
+        Args:
+            x: stored data.
+            y: labels, or a dict of conditions.
+            batch_size: examples at a time; no score depends on it.
+            **options: of the measures of a model's family.
+
+        Returns:
+            Pairs of a float and its unit, by name.
+        """
+        scores = self.evaluate(x, y, batch_size=batch_size, return_dict=True, verbose=0)
+        return {name: (value, self.terms[name]) for name, value in scores.items()}
+
+    def _check_arrays(self, x: Any, y: Any) -> None:
+        # Arrays are seen before training begins; other data, batch by batch in the graph.
+        if isinstance(x, np.ndarray):
+            self.check_data(x)
+
+    def check_data(self, x: Any, name: str = "x") -> np.ndarray:
+        """Gives a batch of data as it is stored, or says in a ValueError what is wrong with it."""
+        return self.format.check(x, name)
+
+    def unpack(self, data: Any) -> tuple[tf.Tensor, Conditions]:
+        """Splits a batch into stored data and conditions, both checked in the graph.
+
+        Args:
+            data: `x`, `(x, labels)` or `(x, conditions)`.
+        """
+        x, given, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        if sample_weight is not None:
+            raise ValueError("sample_weight must be None: examples count alike.")
+        x = self.format.check_in_graph(x)
+        given = given if isinstance(given, dict) else {"labels": given}
+        return x, self._conditions(x, given)
+
+    def _conditions(self, x: tf.Tensor, given: dict[str, Any]) -> Conditions:
+        inputs = self.condition_inputs()
+        if unknown := given.keys() - inputs.keys() - {"labels"}:
+            raise ValueError(
+                f"{min(unknown)} must not be given: {type(self).__name__} takes "
+                f"{', '.join(inputs) or 'no conditions'}."
+            )
+        for name in inputs:
+            if given.get(name) is None:
+                raise ValueError(
+                    f"{name} must be given: a batch of {type(self).__name__} must be "
+                    + ("(x, labels)." if [*inputs] == ["labels"] else f"(x, {{{name!r}: ...}}).")
+                )
+        conditions = {
+            name: value.check_in_graph(name, given[name]) for name, value in inputs.items()
+        }
+        self.check_together({self.format.name: x, **conditions})
+        return conditions
+
+    def train_step(self, data):
+        x, conditions = self.unpack(data)
+        terms = self.descend(
+            self.optimizer,
+            self.learned_weights(),
+            lambda: self.objective(x, conditions, training=True),
+        )
+        return self.end_step(terms)
+
+    def test_step(self, data):
+        x, conditions = self.unpack(data)
+        with self._averages.read() if self._evaluates_averages else contextlib.nullcontext():
+            terms = self.objective(x, conditions, training=False)
+        return self.report(terms)
+
+    def descend(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        variables: Sequence[keras.Variable],
+        objective: Callable[[], dict[str, tf.Tensor]],
+    ) -> dict[str, tf.Tensor]:
+        """Takes one step of an optimizer down the mean of an objective's loss.
+
+        Args:
+            optimizer: built for `variables`.
+            variables: what it may change.
+            objective: gives the terms, "loss" among them, each `[batch]`.
+
+        Returns:
+            What `objective` gave.
+        """
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([variable.value for variable in variables])
+            terms = objective()
+            _, count = place_in_global_batch(tf.shape(terms["loss"])[0])
+            # An optimizer sums over replicas: the mean over the global batch is the sum of these.
+            count = tf.cast(tf.maximum(count, 1), terms["loss"].dtype)
+            loss = tf.reduce_sum(terms["loss"]) / count
+            if self.losses:  # weight penalties of layers, which a custom step would drop
+                replicas = tf.distribute.get_strategy().num_replicas_in_sync
+                penalties = [tf.cast(penalty, loss.dtype) for penalty in self.losses]
+                loss += tf.add_n(penalties) / replicas
+            loss = optimizer.scale_loss(loss)
+        gradients = [
+            # Of an embedding. Keras's loss scaling would not see what is not finite in it.
+            tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
+            for gradient in tape.gradient(loss, variables)
+        ]
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return terms
+
+    def noise_for(
+        self, x: tf.Tensor, training: bool, purpose: Purpose = Purpose.TRAIN, part: int = 0
+    ) -> Noise:
+        """Noise for a batch: new at each training step, a function of the example in evaluation.
+
+        In training, the noise follows from the seed, the step and the example's place in the
+        *global* batch, so that any number of replicas takes the same step; in evaluation it
+        follows from the example, so that the batch size does not matter.
+
+        Args:
+            x: the batch.
+            training: whether the model trains.
+            purpose: of the noise in training.
+            part: which of several uses in one step, such as the steps of players.
+        """
+        if not training:
+            return Noise(random.seeds_of(x), Purpose.EVALUATE, part)
+        num = tf.shape(x)[0]
+        start, _ = place_in_global_batch(num)
+        seeds = random.spread(self.seed, num, stream=self.steps.value, start=start)
+        return Noise(seeds, purpose, part)
+
+    def noise_of_step(self, purpose: Purpose) -> Noise:
+        """Noise that all examples of a training step share: of one seed."""
+        return Noise(random.spread(self.seed, 1, stream=self.steps.value), purpose)
+
+    def end_step(self, terms: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Counts a training step, takes its weights into the averages, and reports its terms."""
+        self.steps.assign(self.steps + 1)
+        if self._averages is not None:
+            self._averages.update()
+        return self.report(terms)
+
+    def report(self, terms: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Adds a batch's terms to the running means, and gives the means."""
+        for mean in self._term_means:
+            mean.update_state(terms[mean.name])
+        return {mean.name: mean.result() for mean in self._term_means}
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return self._term_means
+
+    # ---- runs ------------------------------------------------------------------------------------
+
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        """The model's forward pass.
+
+        Args:
+            inputs: stored data, or a dict of it as "x" and of conditions.
+            training: must be `False`: models train by `fit`.
+        """
+        given = dict(inputs) if isinstance(inputs, dict) else {"x": inputs}
+        x = self.format.check_in_graph(given.pop("x"))
+        return self.forward(x, self._conditions(x, given))
+
+    def predict_step(self, data):
+        x, given, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if isinstance(x, dict) or given is None:
+            return self(x)
+        return self({"x": x} | (given if isinstance(given, dict) else {"labels": given}))
+
+    def signatures(self) -> dict[str, Signature]:
+        """The functions that leave Python with this model: they read the averages of weights."""
+        if self._made_signatures is None:  # so that each graph is traced once, whoever runs it
+            self._made_signatures = {
+                name: dataclasses.replace(signature, function=self._of_averages(signature.function))
+                for name, signature in self._signatures().items()
+            }
+        return dict(self._made_signatures)
+
+    def _of_averages(self, function: Callable) -> Callable:
+        if self._averages is None:
+            return function
+
+        def of_averages(**inputs):
+            with self._averages.read():
+                return function(**inputs)
+
+        return of_averages
+
+    def run(self, name: str, **inputs: Any) -> dict[str, np.ndarray]:
+        """Runs one of the signatures as a TensorFlow graph.
+
+        Args:
+            name: of the signature.
+            **inputs: arrays by name, or one value for all examples; what has a default may be left
+                out, and `None` counts as left out.
+
+        Returns:
+            The outputs, by name.
+
+        Raises:
+            ValueError: an input is missing or unknown, of another kind or shape, or out of range.
+
+        Example:
+            >>> model.run("sample", seeds=[1, 2, 3])["samples"]
+        """
+        signatures = self.signatures()
+        if name not in signatures:
+            raise ValueError(f"name must be one of {', '.join(signatures)}, received {name!r}.")
+        arrays = signatures[name].check(inputs)
+        self.check_together(arrays)
+        tensors = [tf.convert_to_tensor(array) for array in arrays.values()]
+        outputs = signatures[name].graph()(*tensors)
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    # ---- ships -----------------------------------------------------------------------------------
+
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        **kwargs: Any,
+    ) -> dict:
+        """Writes every signature as one verified artefact: a folder with graphs and a manifest.
+
+        Args:
+            filepath: the folder to make; it must not exist, or be empty.
+            format: "tf_saved_model" or "onnx".
+            verbose: whether to say what was written, and what verification measured.
+            **kwargs: of `keras_gen_export.export`.
+
+        Returns:
+            The manifest, as written.
+
+        Raises:
+            ValueError: an unknown format, or a target that is not empty.
+            keras_gen_export.VerificationError: the artefact's outputs differ from the model's;
+                nothing is left at the target.
+
+        Example:
+            >>> model.export("artefacts/pixel_cnn", format="onnx")
+        """
+        import keras_gen_export
+
+        return keras_gen_export.export(
+            self.in_float32(), filepath, format=format, verbose=verbose, **kwargs
+        )
+
+    @classmethod
+    def options_for(cls, format: Format, length: int | None = None) -> dict[str, Any]:
+        """What data says to this model's constructor.
+
+        Args:
+            format: of the data.
+            length: of its examples, where examples of the format may have any.
+
+        Raises:
+            ValueError: the model is of another kind of data.
+        """
+        options = format.options(length)
+        if not options or not options.keys() <= constructor_options(cls).keys():
+            raise ValueError(
+                f"data must be of a kind that {cls.__name__} models, received {format.name}."
+            )
+        return options

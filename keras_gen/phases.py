@@ -1,0 +1,85 @@
+"""Phases: a model that changes its networks within one `fit`, as one that grows does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_gen.model import Model
+
+
+class PhasedModel(Model):
+    """A model whose networks depend on `phase`, a Python integer that follows from saved counters.
+
+    All phases' weights are there from construction, but only the phase's own learn. `fit` asks for
+    the phase between executions; on a change it makes its graphs anew, and the optimizer forgets
+    what it gathered (as Karras et al. 2018, arXiv 1710.10196, do: a slot that wakes late under a
+    mature bias correction would leap). A subclass supplies `phase_at` and `phase_weights`.
+
+    Args:
+        **kwargs: of `Model`.
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.phase_entered = self._counter("phase_entered")
+
+    def phase_at(self, steps: int) -> int:
+        """The phase that is due after so many training steps."""
+        raise NotImplementedError(f"{type(self).__name__} must supply phase_at().")
+
+    def phase_weights(self, phase: int) -> Sequence[keras.Variable]:
+        """The weights that learn in a phase."""
+        raise NotImplementedError(f"{type(self).__name__} must supply phase_weights().")
+
+    @property
+    def phase(self) -> int:
+        """The phase that the model is in: to a graph, a constant."""
+        with tf.init_scope():
+            return int(self.phase_entered.numpy())
+
+    def learned_weights(self):
+        return self.phase_weights(self.phase)
+
+    def make_train_function(self, force: bool = False):
+        if self.train_function is not None and not force:
+            return
+        if not self.optimizer.built:  # for the weights of all phases
+            self.optimizer.build(self.trainable_variables)
+        super().make_train_function(force=True)
+        train = self.train_function
+
+        def train_in_phase(iterator):
+            # Keras calls `self.train_function` at each step: a new one takes over at once.
+            return self.train_function(iterator) if self._enter_phase() else train(iterator)
+
+        self.train_function = train_in_phase
+
+    def _enter_phase(self) -> bool:
+        """Enters the phase that is due, and says whether it is another one."""
+        due = self.phase_at(int(self.steps.numpy()))
+        if due == self.phase:
+            return False
+        self.phase_entered.assign(due)
+        forget(self.optimizer)
+        self.retrace()
+        return True
+
+    def retrace(self) -> None:
+        """Makes the graphs of training anew, and drops all others."""
+        self.make_train_function(force=True)
+        self.test_function = self.predict_function = None
+        self._made_signatures = None
+
+
+def forget(optimizer: keras.optimizers.Optimizer) -> None:
+    """Sets an optimizer's slots and its count of steps back; its learning rate stays."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    fresh = type(optimizer).from_config(optimizer.get_config())
+    fresh.build(optimizer._trainable_variables)
+    for old, new in zip(optimizer.variables, fresh.variables, strict=True):
+        if old.path.rpartition("/")[2] != "learning_rate":
+            old.assign(new)
