@@ -16,14 +16,15 @@ $(INSTALLED): setup.cfg pyproject.toml
 	@touch $(INSTALLED)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy keras_gen export/keras_gen_export
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

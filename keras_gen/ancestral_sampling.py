@@ -172,8 +172,10 @@ def side_by_side(nest: Any) -> tf.Tensor | None:
 
 def apart(x: tf.Tensor | None, sizes: Any) -> Any:
     """The nest of features that `side_by_side` made one."""
+    if x is None:
+        return tf.nest.pack_sequence_as(sizes, [])
     flat = tf.nest.flatten(sizes)
-    parts = tf.split(x, flat, axis=x.shape.rank - 1) if len(flat) > 1 else [x][: len(flat)]
+    parts = [x] if len(flat) == 1 else tf.split(x, flat, axis=x.shape.rank - 1)
     return tf.nest.pack_sequence_as(sizes, parts)
 
 

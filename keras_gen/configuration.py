@@ -22,6 +22,10 @@ class Configured:
     for its parent is not in its configuration, and what it passes on is.
     """
 
+    seed: int
+    dtype_policy: Any
+    _passed_on: tuple[str, ...]
+
     def __new__(cls, *args: Any, **kwargs: Any):
         instance = super().__new__(cls, *args, **kwargs)
         # Past Keras's tracking, which begins in the constructor.
@@ -66,7 +70,7 @@ def constructor_options(model_class: type) -> dict[str, inspect.Parameter]:
         if parent is keras.Model:
             break
         if "__init__" in vars(parent):
-            parameters = inspect.signature(parent.__init__).parameters
+            parameters = inspect.signature(vars(parent)["__init__"]).parameters
             options |= {
                 name: value
                 for name, value in parameters.items()

@@ -48,7 +48,7 @@ class LatentModel(Model):
         """The latents of a batch, by name."""
         return {_ONE: Input((None, self.latent_dim), "float32")}
 
-    def prior(self) -> tfd.Distribution:
+    def prior(self) -> tfp.distributions.Distribution:
         """p(z): a standard normal of `[latent_dim]`."""
         return tfd.Independent(tfd.Normal(tf.zeros([self.latent_dim]), 1.0), 1)
 
@@ -145,13 +145,12 @@ class LatentModel(Model):
         shares = np.linspace(0.0, 1.0, checks.in_range("num_steps", num_steps, 2, 10_000))
         walks = {name: great_circle(start[name], end[name], shares) for name in start}
         walks = {name: walk.reshape(-1, *walk.shape[2:]) for name, walk in walks.items()}
-        told = {"labels": labels, **conditions}
-        told = {
-            # What is told of each walk, for each of its steps.
+        repeated = {
+            # A condition of each walk, for each of its steps.
             name: value if np.ndim(value) == 0 else np.repeat(value, num_steps, axis=0)
-            for name, value in told.items()
+            for name, value in {"labels": labels, **conditions}.items()
         }
-        decoded = self.run("decode", **walks, **told)[self.format.name]
+        decoded = self.run("decode", **walks, **repeated)[self.format.name]
         return decoded.reshape(num, num_steps, *decoded.shape[1:])
 
     def encode(self, x: Any, labels: Any = None, **conditions: Any) -> Any:
@@ -173,7 +172,7 @@ class LatentModel(Model):
             >>> latents = model.encode(images)
         """
         latents = self._run_on("encode", x, labels, conditions)
-        return latents[_ONE] if _ONE in latents else latents
+        return latents.get(_ONE, latents)
 
     def reconstruct(self, x: Any, labels: Any = None, **conditions: Any) -> np.ndarray:
         """Decodes the latents of each example; arguments and errors are those of `encode`.

@@ -195,7 +195,8 @@ class Model(Configured, keras.Model):
         """Starts what starts from data, and gives what `fit` takes in place of `x`."""
         batch, x = first_batch(x, y, batch_size)
         self.adapt(*self.unpack(batch))
-        self._adapted.assign(1)
+        if self._adapted is not None:
+            self._adapted.assign(1)
         return x
 
     def evaluate(

@@ -23,6 +23,8 @@ class PhasedModel(Model):
         **kwargs: of `Model`.
     """
 
+    train_function: Any
+
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.phase_entered = self._counter("phase_entered")

@@ -7,7 +7,7 @@ ONNX Runtime, and no random operation is left in an exported graph.
 
 The key is a sample's own 64-bit seed and the counter counts through its noise, so that sample *i*
 depends on seed *i* alone, never on the batch that it came in. What must never overlap is kept apart
-by words of the counter: what the noise is for, which part of a model asks, and the turn of its loop.
+by words of the counter: what the noise is for, which part of a model asks, the turn of its loop.
 """
 
 from __future__ import annotations

@@ -109,6 +109,7 @@ def test_settings(run, tmp_path, capsys):
         "vae": ("temperature", "top_k"),
         "dcgan": ("truncation", "temperature"),
     }[run.name]
+    class_name = model_classes()[run.name].__name__
     paths = [tmp_path / f"{name}.png" for name in "abc"]
     for path, value, seed in zip(paths, (0, 0.0, 1), (0, 1, 1), strict=True):
         arguments = ["-n", 4, "--output", path, "--set", f"{setting}={value}", "--seed", seed]
@@ -120,7 +121,7 @@ def test_settings(run, tmp_path, capsys):
     capsys.readouterr()
     assert keras_gen("sample", run, "--set", f"{other}=1") == 2
     error = capsys.readouterr().err
-    assert f"{other} must not be given: the settings of {run.name} are {setting}" in error
+    assert f"{other} must not be given: the settings of {class_name} are {setting}" in error
     assert keras_gen("sample", run, "--set", "temperature") == 2
     assert "set must be NAME=VALUE" in capsys.readouterr().err
     if run.name == "dcgan":
@@ -256,7 +257,10 @@ def test_a_conditional_model_needs_labels(run, tmp_path, capsys):
     np.savez(tmp_path / "a.npz", train=images)
     arguments = ["--data", f"npz:{tmp_path / 'a.npz'}"]
     assert keras_gen("evaluate", run, *arguments) == 2
-    assert f"data must have labels, which {run.name} needs" in capsys.readouterr().err
+    assert (
+        f"data must have labels, which {model_classes()[run.name].__name__} needs"
+        in capsys.readouterr().err
+    )
     assert keras_gen("evaluate", run, "--data", "digits", "--binarize", "dynamic") == 0
 
 

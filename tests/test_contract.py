@@ -22,18 +22,18 @@ from keras_gen_export import runtime
 from keras_gen_export.verification import example_inputs
 from model_zoo import ZOO, parts_of
 
-THOROUGH = [
-    pytest.param(
-        name,
-        marks=[pytest.mark.xdist_group(name)] + ([] if entry.thorough else [pytest.mark.slow]),
-    )
-    for name, entry in ZOO.items()
-]
-EVERY = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ZOO]
-thorough = pytest.mark.parametrize("entry", THOROUGH, indirect=True)
+# The dear combinations: on one model a family, in `make test-slow` on all.
+thorough = pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(name, marks=[] if entry.thorough else [pytest.mark.slow])
+        for name, entry in ZOO.items()
+    ],
+    indirect=True,
+)
 
 
-@pytest.fixture(params=EVERY, scope="module")
+@pytest.fixture(params=ZOO, scope="module")
 def entry(request):
     return ZOO[request.param]
 
@@ -160,8 +160,9 @@ def objectives(model, entry, num, training=False):
     x, y = entry.data(num)
     for part, dataset in parts_of(model, x, y, batch_size=num):
         batch = next(iter(dataset))
-        yield part, lambda part=part, batch=batch: part.objective(
-            *part.unpack(batch), training=training
+        yield (
+            part,
+            lambda part=part, batch=batch: part.objective(*part.unpack(batch), training=training),
         )
 
 

@@ -101,7 +101,9 @@ def test_parts_of_a_model_have_noise_of_their_own():
     noise = Noise(SEEDS, Purpose.BOUND)
     parts = [noise.bits((4,)), noise.of_part(1).bits((4,)), noise.of_part(2).bits((4,))]
     assert len(np.unique(parts)) == 3 * 4 * len(SEEDS)
-    np.testing.assert_array_equal(noise.of_part(1).bits((4,)), Noise(SEEDS, Purpose.BOUND, 1).bits((4,)))
+    np.testing.assert_array_equal(
+        noise.of_part(1).bits((4,)), Noise(SEEDS, Purpose.BOUND, 1).bits((4,))
+    )
     with pytest.raises(ValueError, match="part must be in"):
         noise.of_part(2**24)
 

@@ -15,7 +15,8 @@ from keras_gen_export import manifest as manifests
 from keras_gen_export.logs import quiet
 from keras_gen_export.verification import verify
 
-FORMATS = ("tf_saved_model", "onnx")
+# Each with the module that writes it, imported on use.
+FORMATS = {"tf_saved_model": "saved_model", "onnx": "onnx"}
 
 
 def export(
@@ -46,10 +47,7 @@ def export(
     """
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, received {format!r}.")
-    if format == "onnx":
-        from keras_gen_export import onnx as writer
-    else:
-        from keras_gen_export import saved_model as writer
+    writer = importlib.import_module(f"keras_gen_export.{FORMATS[format]}")
 
     target = Path(filepath)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 
-def graph_on_cpu(signature: Any) -> Callable[..., dict[str, tf.Tensor]]:
+def graph_on_cpu(signature: Any) -> Any:
     """A signature's graph: the one that the model runs, where there is no accelerator."""
     if not tf.config.list_physical_devices("GPU"):
         return signature.graph()

@@ -85,9 +85,7 @@ def check_shape(name: str, received: tuple, description: Mapping[str, Any]) -> N
             for axis, (got, want) in enumerate(zip(received, sizes, strict=True))
         ):
             return
-    raise ValueError(
-        f"{name} must have shape {_shape(description)}, received {list(received)}."
-    )
+    raise ValueError(f"{name} must have shape {_shape(description)}, received {list(received)}.")
 
 
 def allowed(description: Mapping[str, Any]) -> str:

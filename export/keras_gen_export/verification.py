@@ -137,9 +137,7 @@ def free_sizes(spec: Any, turn: int) -> list[int]:
     return [size if spec.longest is None else min(size, spec.longest) for size in sizes]
 
 
-def _example(
-    spec: Any, batch_size: int, sizes: list[int], rng: np.random.Generator
-) -> np.ndarray:
+def _example(spec: Any, batch_size: int, sizes: list[int], rng: np.random.Generator) -> np.ndarray:
     """An array of values that an input allows."""
     batch, *rest = spec.shape or [1]
     shape = [batch_size if batch is None else batch] if spec.shape else []

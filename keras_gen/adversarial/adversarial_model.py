@@ -220,21 +220,21 @@ class AdversarialModel(Model):
         x, conditions = self.unpack(data)
         if x.shape[0] is not None:
             self._check_batch_size(x.shape[0])
-        for step, (x, conditions) in enumerate(self._shares(x, conditions)):
+        for step, share in enumerate(self._shares(x, conditions)):
 
-            def of_discriminator(step=step, x=x, conditions=conditions):
-                noise = self.noise_for(x, True, part=_GENERATOR + 1 + step)
-                losses = self.discriminator_loss(self.play(x, conditions, noise, True))
+            def of_discriminator(step=step, share=share):
+                noise = self.noise_for(share[0], True, part=_GENERATOR + 1 + step)
+                losses = self.discriminator_loss(self.play(*share, noise, True))
                 return {"loss": losses["discriminator_loss"], **losses}
 
             of_step = self.descend(
                 self.optimizer.discriminator, self.discriminator_weights(), of_discriminator
             )
 
-        def of_generator():
-            noise = self.noise_for(x, True, part=_GENERATOR)
+        def of_generator():  # on the last step's share, with noise of its own
+            noise = self.noise_for(share[0], True, part=_GENERATOR)
             sees_real = self.adversarial_loss.generator_sees_real
-            losses = self.generator_loss(self.play(x, conditions, noise, True, real=sees_real))
+            losses = self.generator_loss(self.play(*share, noise, True, real=sees_real))
             return {"loss": losses["generator_loss"], **losses}
 
         of_step |= self.descend(self.optimizer.generator, self.generator_weights(), of_generator)

@@ -190,7 +190,8 @@ class DCGAN(GAN):
         from keras_gen.metrics import sample_statistics
 
         num = min(len(x), 1000)
-        labels = None if self.num_classes is None else y[:num]
+        labels = y["labels"] if isinstance(y, dict) else y
+        labels = labels[:num] if self.num_classes else None
         samples = self.sample(num, labels=labels, seed=0)
         statistics = sample_statistics(samples, x, self.levels)
         return super().measure(x, y, batch_size, **options) | {

@@ -6,11 +6,9 @@ from typing import Any
 
 import keras
 
-Optimizer = keras.optimizers.Optimizer
-
 
 @keras.saving.register_keras_serializable("keras_gen")
-class PlayersOptimizer(Optimizer):
+class PlayersOptimizer(keras.optimizers.Optimizer):
     """The optimizers of a generator and a discriminator, as one.
 
     It takes no steps itself: the game steps with `generator` and with `discriminator`. Its learning
@@ -26,7 +24,10 @@ class PlayersOptimizer(Optimizer):
     """
 
     def __init__(
-        self, generator: Optimizer, discriminator: Optimizer, name: str = "players_optimizer"
+        self,
+        generator: keras.optimizers.Optimizer,
+        discriminator: keras.optimizers.Optimizer,
+        name: str = "players_optimizer",
     ):
         super().__init__(learning_rate=0.0, name=name)
         if generator is discriminator:
@@ -38,7 +39,7 @@ class PlayersOptimizer(Optimizer):
         self.built = True
 
     @property
-    def players(self) -> tuple[Optimizer, Optimizer]:
+    def players(self) -> tuple[keras.optimizers.Optimizer, keras.optimizers.Optimizer]:
         """Both optimizers."""
         return self.generator, self.discriminator
 
@@ -103,11 +104,12 @@ class PlayersOptimizer(Optimizer):
         return cls(**players, name=config["name"])
 
 
-def player_weights(optimizer: Optimizer) -> list[keras.Variable]:
+def player_weights(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
     """The weights that an optimizer was built for."""
-    return getattr(optimizer, "inner_optimizer", optimizer)._trainable_variables
+    inner: Any = getattr(optimizer, "inner_optimizer", optimizer)
+    return inner._trainable_variables
 
 
-def copy_of(optimizer: Optimizer) -> Optimizer:
+def copy_of(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """A new optimizer like this one, without its state."""
     return type(optimizer).from_config(optimizer.get_config())

@@ -44,7 +44,7 @@ class VAE(LatentModel, GenerativeModel):
         filters: of the convolutions of the default networks, each of which halves the image.
         hidden_units: of the dense layer of the default networks.
         beta: weight of the KL divergence in the loss; 1 is the evidence lower bound.
-        num_classes: of the labels that both networks are told; `None` is unconditional.
+        num_classes: of the labels that both networks see; `None` is unconditional.
         likelihood: of a channel's value; `None` is Bernoulli for 2 levels and else Categorical.
         encoder: a Keras model from images in [-1, 1], `[n, height, width, channels]`, to
             `[n, 2 latent_dim]`; with `num_classes`, one-hot labels are appended to each pixel.
@@ -309,7 +309,7 @@ class VAE(LatentModel, GenerativeModel):
 
     def measure(self, x, y=None, batch_size=250, num_samples: int = 50, **options):
         scores = super().measure(x, y, batch_size, **options)
-        labels = y if self.num_classes is not None else None
+        labels = (y["labels"] if isinstance(y, dict) else y) if self.num_classes else None
         bounds = self.importance_weighted_bound(x, labels, num_samples, batch_size=batch_size)
         negative = -float(bounds.mean())
         return scores | {
@@ -339,9 +339,7 @@ class VAE(LatentModel, GenerativeModel):
             "num_samples": Input((), "int32", minimum=1),
         }
         return super()._signatures() | {
-            "encode": Signature(
-                encode, images | conditions, {"latents": NUMBER, "stddev": NUMBER}
-            ),
+            "encode": Signature(encode, images | conditions, {"latents": NUMBER, "stddev": NUMBER}),
             "bound": Signature(bound, images | samples | conditions, {"log_prob_bound": NUMBER}),
         }
 

@@ -50,6 +50,7 @@ class CharRNN(SequenceModel):
     Karpathy 2015.
     """
 
+    format: Text
     default_optimizer: ClassVar[dict[str, float]] = {"learning_rate": 2e-3, "global_clipnorm": 5.0}
 
     # ---- networks --------------------------------------------------------------------------------

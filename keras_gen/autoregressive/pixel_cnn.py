@@ -15,7 +15,7 @@ from keras_gen import checks
 from keras_gen.ancestral_sampling import joined
 from keras_gen.autoregressive.layers.masked_convolution import MaskedConv2D
 from keras_gen.autoregressive.layers.masked_dense import MaskedDense
-from keras_gen.autoregressive.layers.stepwise import StepwiseLayer, StepWeights
+from keras_gen.autoregressive.layers.stepwise import StepWeights, StepwiseLayer
 from keras_gen.autoregressive.pixel_stack import PixelStack
 
 

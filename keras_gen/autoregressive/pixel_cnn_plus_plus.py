@@ -170,11 +170,11 @@ class PixelCNNPlusPlus(PixelModel):
         seeds = self.dropout_seeds(training)
 
         def run(pair, streams, shortcuts):
-            of_row, of_pixel = pair
+            row_block, pixel_block = pair
             rows, pixels = streams
-            rows = of_row(rows, [shortcut[0] for shortcut in shortcuts], labels, next(seeds))
+            rows = row_block(rows, [shortcut[0] for shortcut in shortcuts], labels, next(seeds))
             others = [rows, *(shortcut[1] for shortcut in shortcuts)]
-            return rows, of_pixel(pixels, others, labels, next(seeds))
+            return rows, pixel_block(pixels, others, labels, next(seeds))
 
         def each(pair, streams, _):
             return [layer(stream) for layer, stream in zip(pair, streams, strict=True)]
@@ -227,15 +227,15 @@ class PixelCNNPlusPlus(PixelModel):
             x = begin(self.first_row, with_ones(above) * tf.cast(row > 0, tf.float32))
             begin(self.first_pixel, None)
             if source is not None:
-                of_row = tf.gather(source, row, axis=1)
-                pixels = begun["first_pixel"]
-                begun["first_pixel"] = pixels._replace(features=pixels.features + of_row)
-                x += of_row
+                source_row = tf.gather(source, row, axis=1)
+                first = begun["first_pixel"]
+                begun["first_pixel"] = first._replace(features=first.features + source_row)
+                x += source_row
             active = self._active(phase)
             self._through(x, active, run, halve, double)
 
-            # The rows' caches are ready; those of pixels will be when the row is drawn, but where
-            # their scale has no row here.
+            # Caches of the stream of rows are ready for the next row, and so are those of scales
+            # that have no row here; all others follow from the row when it is drawn.
             ready = caches | {name: of_layer.row_cache for name, of_layer in begun.items()}
             drawn = [name for name, (_, scale) in of_pixels.items() if scale < active]
             pixels = {name: of_layer for name, of_layer in begun.items() if name in of_pixels}
@@ -293,7 +293,7 @@ class PixelCNNPlusPlus(PixelModel):
                 parameters, column.noise, settings["temperature"], column.known, choose
             )
             end(self.first_pixel, [with_ones(self.embedding(pixel, dtype="float32"))], first)
-            # What a scale without a column here has in its caches, passes on.
+            # The caches of a scale that has no column here pass on unchanged.
             after = {name: ended.get(name, [cache])[0] for name, cache in caches.items()}
             kept = {
                 name: ended[name][1] if name in ended else nothing(layer.kept)

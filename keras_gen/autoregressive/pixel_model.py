@@ -37,6 +37,7 @@ class PixelModel(AutoregressiveModel):
         whole_pixels: whether the network sees and gives whole pixels, rather than their channels.
     """
 
+    format: Grid
     whole_pixels: bool = False
 
     def __init__(
@@ -150,7 +151,7 @@ class PixelModel(AutoregressiveModel):
             width,
             tf.TensorSpec([None, channels], self.format.dtype),
             (tf.zeros([num, width, self.embedding.size]), row_cache),
-            lambda row, cache, phase: begin_row(row, *cache, phase),
+            lambda row, cache, phase: begin_row(row, cache[0], cache[1], phase),
             step,
             finish_row,
             given,

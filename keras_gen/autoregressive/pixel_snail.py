@@ -357,14 +357,13 @@ class PixelSNAIL(PixelModel):
             inputs["first"] = [image]
             ended = {}
             for name, layer in layers.items():
-                # What attention looks up holds the pixel's own value too.
-                looked_up = isinstance(layer, AttentionBlock)
-                options = {"image": image, "column": index} if looked_up else {}
+                # Keys and values of attention follow from the pixel's own value too.
+                has_entries = isinstance(layer, AttentionBlock)
+                options = {"image": image, "column": index} if has_entries else {}
                 ended[name] = layer.end_column(inputs[name], places[name], **options)
             after = {name: cache for name, (cache, _) in ended.items()}
-            return Step(
-                pixel, (index + 1, after), {name: kept for name, (_, kept) in ended.items()}
-            )
+            kept = {name: of_layer for name, (_, of_layer) in ended.items()}
+            return Step(pixel, (index + 1, after), kept)
 
         def end_row(begun, cache, kept):
             _, caches = cache

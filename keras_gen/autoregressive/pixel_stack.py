@@ -94,9 +94,7 @@ class PixelStack(PixelModel):
                     if i + 1 < len(layers):
                         inputs[i + 1].append(output)
                 known = None if column.known is None else column.known.channel(c)
-                value = self.choose_value(
-                    output, noises[c], settings["temperature"], known, choose
-                )
+                value = self.choose_value(output, noises[c], settings["temperature"], known, choose)
                 values.append(value[:, None])
                 inputs[0].append(self.embedding(values[-1], dtype="float32"))
             ended = [
@@ -133,9 +131,7 @@ def by_channel(features: Any, channels: int) -> Any:
 
     def part(nest):
         split = [tf.split(x, channels, axis=1) for x in tf.nest.flatten(nest)]
-        return [
-            tf.nest.pack_sequence_as(nest, [x[c] for x in split]) for c in range(channels)
-        ]
+        return [tf.nest.pack_sequence_as(nest, [x[c] for x in split]) for c in range(channels)]
 
     of_layers, others = features
     return [part(nest) for nest in of_layers], [part(x) for x in others]

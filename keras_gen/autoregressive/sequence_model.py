@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras_gen import checks
 from keras_gen.ancestral_sampling import Given, Row, Step, ancestral_sampling
 from keras_gen.autoregressive.autoregressive_model import AutoregressiveModel
-from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepwiseLayer, StepWeights
+from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, StepwiseLayer
 from keras_gen.formats import Text, Tokenized
 from keras_gen.likelihoods import Categorical
 from keras_gen.model import Conditions
@@ -38,6 +38,7 @@ class SequenceModel(AutoregressiveModel):
         row_length: tokens of a row.
     """
 
+    format: Tokenized
     stack: list[StepwiseLayer]
     row_length: int = 32
 
@@ -223,9 +224,7 @@ class SequenceModel(AutoregressiveModel):
             >>> model.generate("ROMEO:", length=200, temperature=0.8, seed=0)
         """
         if not isinstance(self.format, Text):
-            raise ValueError(
-                f"generate needs a model of text, this one is of {self.format.name}."
-            )
+            raise ValueError(f"generate needs a model of text, this one is of {self.format.name}.")
         length = self.length if length is None else checks.positive("length", length)
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         if not prompts:

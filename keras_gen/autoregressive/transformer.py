@@ -130,9 +130,7 @@ class Transformer(SequenceModel):
         if x is None or self.format.length is not None:
             return
         if x.shape[1] is not None and x.shape[1] > self.length:
-            raise ValueError(
-                f"x must have at most {self.length} tokens, received {x.shape[1]}."
-            )
+            raise ValueError(f"x must have at most {self.length} tokens, received {x.shape[1]}.")
 
     @classmethod
     def options_for(cls, format: Format, length: int | None = None) -> dict[str, Any]:

@@ -66,6 +66,8 @@ class WaveNet(SequenceModel):
     van den Oord et al. 2016, arXiv 1609.03499.
     """
 
+    format: Sound
+
     # ---- networks --------------------------------------------------------------------------------
 
     def __init__(

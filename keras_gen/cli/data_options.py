@@ -94,7 +94,8 @@ class DataOptions(NamedTuple):
             return examples, None
         if labels is None:
             raise ValueError(
-                f"data must have labels, which {model.name} needs: {description.name} has none."
+                f"data must have labels, which {type(model).__name__} needs: "
+                f"{description.name} has none."
             )
         return examples, labels
 

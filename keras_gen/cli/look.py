@@ -43,7 +43,7 @@ def sample(
 
     model = runs.load_model(run)
     if not isinstance(model, GenerativeModel):
-        raise ValueError(f"run must hold a model that draws samples, not {model.name}.")
+        raise ValueError(f"run must hold a model that draws samples, not {type(model).__name__}.")
     labels = _labels(model, num_samples, label)
     settings = _settings(model, temperature, set)
     samples = model.sample(num_samples, labels=labels, seed=seed, **settings)
@@ -71,7 +71,7 @@ def generate(
 
     model = runs.load_model(run)
     if not isinstance(model, SequenceModel):
-        raise ValueError(f"run must hold a model of text, not {model.name}.")
+        raise ValueError(f"run must hold a model of text, not {type(model).__name__}.")
     text = model.generate(
         prompt,
         length,
@@ -107,7 +107,9 @@ def complete(
 
     model = runs.load_model(run)
     if not (isinstance(model, AutoregressiveModel) and isinstance(model.format, Images)):
-        raise ValueError(f"run must hold a model that completes images, not {model.name}.")
+        raise ValueError(
+            f"run must hold a model that completes images, not {type(model).__name__}."
+        )
     settings = _settings(model, temperature, set)
     images, labels = data_options.load_for(model, run, "test")
     # Spread over the split, since some come sorted.
@@ -141,7 +143,7 @@ def interpolate(
 
     model = runs.load_model(run)
     if not isinstance(model, LatentModel):
-        raise ValueError(f"run must hold a model with latents, not {model.name}.")
+        raise ValueError(f"run must hold a model with latents, not {type(model).__name__}.")
     latents = model.draw_latents(2 * num_walks, seed)
     start = keras.tree.map_structure(lambda z: z[:num_walks], latents)
     end = keras.tree.map_structure(lambda z: z[num_walks:], latents)
@@ -174,7 +176,7 @@ def _settings(
     allowed = model.setting_inputs()
     for name in settings.keys() - allowed.keys():
         raise ValueError(
-            f"{name} must not be given: the settings of {model.name} are "
+            f"{name} must not be given: the settings of {type(model).__name__} are "
             f"{', '.join(allowed) or 'none'}."
         )
     return settings

@@ -14,8 +14,8 @@ __all__ = [
     "Grid",
     "Images",
     "Points",
-    "Tokenized",
     "Sound",
     "Text",
+    "Tokenized",
     "Tokens",
 ]

@@ -41,6 +41,8 @@ class DiscretizedLogisticMixture(Likelihood):
         100
     """
 
+    levels: int
+
     def __init__(self, levels: int = 256, channels: int = 3, num_components: int = 10):
         if not 2 <= levels <= 256:
             raise ValueError(f"levels must be 2 to 256, received {levels}.")

@@ -18,6 +18,7 @@ class Likelihood(abc.ABC):
 
     Attributes:
         num_parameters: how many network outputs one value needs.
+        levels: how many values a number takes; `None` where they are not counted.
         event_shape: of one value: `()` of a number, `(channels,)` of a pixel whose channels depend
             on each other.
         dtype: of what is drawn, as NumPy says it: whole numbers, or floats that a format rounds to
@@ -26,6 +27,7 @@ class Likelihood(abc.ABC):
     """
 
     num_parameters: int
+    levels: int | None = None
     event_shape: tuple[int, ...] = ()
     dtype: str = "int32"
     draw_output: Output = DECISION

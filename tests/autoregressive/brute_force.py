@@ -126,17 +126,16 @@ def check_fixed_batch_graphs(model, batch_size, conditions=None, seed=5):
     )
 
 
-def naive_sequences(model, num, seed, condition=None, temperature=1.0):
+def naive_sequences(model, num, seed, conditions=None, temperature=1.0):
     """Draws sequences by running the whole network once for every token."""
     noise = Noise(random.spread(seed, num))
-    if condition is not None:
-        condition = tf.nest.map_structure(tf.constant, condition)
-    logits_of = tf.function(lambda x: model(x, condition), autograph=False)
+    conditions = tf.nest.map_structure(tf.constant, conditions or {})
+    logits_of = tf.function(lambda x: model._parameters(x, conditions), autograph=False)
     tokens = np.zeros((num, model.length), np.int32)
     for t in range(model.length):
-        block, place = divmod(t, model.block)
-        if place == 0:
-            gumbel = model.block_noise(noise, block).numpy()
-        logits = logits_of(model.tokenizer.decode(tf.constant(tokens)))[:, t].numpy()
-        tokens[:, t] = np.argmax(logits + temperature * gumbel[:, place], axis=-1)
-    return model.tokenizer.decode(tf.constant(tokens)).numpy()
+        row, column = divmod(t, model.row_length)
+        if column == 0:
+            gumbel = model.likelihood.noise(noise, (model.row_length,), step=row).numpy()
+        logits = logits_of(model.format.decode(tf.constant(tokens)))[:, t].numpy()
+        tokens[:, t] = np.argmax(logits + temperature * gumbel[:, column], axis=-1)
+    return model.format.decode(tf.constant(tokens)).numpy()

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from brute_force import naive_sequences, perturbed
 
-from keras_gen import Characters, CharRNN, Pixels, Tokens, Transformer, WaveNet
+from keras_gen import CharRNN, Images, Points, Text, Tokens, Transformer, WaveNet
 
 VOCABULARY = "abcdefgh"
 
@@ -19,19 +19,20 @@ def char_rnn(num_tokens, length, num_classes=None, **options):
 def wavenet(num_tokens, length, num_classes=None, **options):
     options = {"num_blocks": 2, "layers_per_block": 3} | options
     sizes = {"filters": 6, "skip_filters": 7}
-    return WaveNet(length, 8000, num_tokens, num_classes=num_classes, **sizes, **options)
+    return WaveNet(length, 8000, levels=num_tokens, num_classes=num_classes, **sizes, **options)
 
 
 def transformer(num_tokens, length, num_classes=None, **options):
     sizes = {"model_dim": 8, "num_heads": 2, "num_blocks": 2}
-    return Transformer(Tokens(num_tokens), length, num_classes=num_classes, **sizes, **options)
+    options = {"num_classes": num_classes} | sizes | options
+    return Transformer(Tokens(num_tokens), length, **options)
 
 
 MODELS = {
     "lstm": (char_rnn, {}),
     "gru": (char_rnn, {"cell": "gru"}),
     "wavenet": (wavenet, {}),
-    # Dilations longer than a block are read from a history.
+    # Dilations longer than a row are read from a history.
     "long wavenet": (wavenet, {"num_blocks": 2, "layers_per_block": 7}),
     "vocoder": (
         wavenet,
@@ -55,18 +56,18 @@ def build(name, num_tokens, length, num_classes=None):
 
 
 def conditions_of(model, num=None):
-    """What a model is told of each of `num` sequences; without, what serves for all."""
-    told = {}
+    """The conditions of each of `num` sequences; without, what serves for all."""
+    conditions = {}
     if model.num_classes is not None:
-        told["labels"] = np.arange(num or 1, dtype=np.int32) % 3
+        conditions["labels"] = np.arange(num or 1, dtype=np.int32) % 3
     if getattr(model, "local_channels", 0):
         shape = (num or 1, model.num_frames(model.length), model.local_channels)
-        told["local"] = np.random.default_rng(1).standard_normal(shape, np.float32)
-    return told if num else {name: value[0] for name, value in told.items()}
+        conditions["local"] = np.random.default_rng(1).standard_normal(shape, np.float32)
+    return conditions if num else {name: value[0] for name, value in conditions.items()}
 
 
 def stored(model, tokens):
-    return model.tokenizer.decode(tf.constant(tokens, tf.int32)).numpy()
+    return model.format.decode(tf.constant(tokens, tf.int32)).numpy()
 
 
 def test_probabilities_of_all_sequences_sum_to_one(name):
@@ -80,9 +81,9 @@ def test_probabilities_of_all_sequences_sum_to_one(name):
 def test_conditionals_sum_to_the_whole(name):
     model = build(name, 5, 12)
     x = stored(model, np.random.default_rng(0).integers(0, 5, (4, 12)))
-    told = conditions_of(model, 4)
-    each = model.log_prob(x, per_dimension=True, **told)
-    np.testing.assert_allclose(each.sum(axis=1), model.log_prob(x, **told), rtol=1e-5)
+    conditions = conditions_of(model, 4)
+    each = model.log_prob(x, per_dimension=True, **conditions)
+    np.testing.assert_allclose(each.sum(axis=1), model.log_prob(x, **conditions), rtol=1e-5)
 
 
 def influence(model, length):
@@ -91,9 +92,9 @@ def influence(model, length):
     changed = np.repeat(tokens, length, axis=0)
     changed[np.arange(length), np.arange(length)] = (tokens[0] + 2) % 5
     # In batches alike, so that each row is multiplied alike, to the bit.
-    condition = model.condition(**conditions_of(model, length))
+    conditions = conditions_of(model, length)
     before, after = (
-        model(tf.constant(stored(model, x)), condition).numpy()
+        model._parameters(tf.constant(stored(model, x)), conditions).numpy()
         for x in (np.repeat(tokens, length, axis=0), changed)
     )
     return (before != after).any(axis=2)
@@ -136,7 +137,7 @@ def test_a_frame_reaches_what_it_should():
     changed = frames.copy()
     changed[np.arange(12), np.arange(12)] += 1.0
     x = tf.repeat(x[:1], 12, axis=0)
-    before, after = (model(x, {"local": told}).numpy() for told in (frames, changed))
+    before, after = (model._parameters(x, {"local": local}).numpy() for local in (frames, changed))
     moved = (before != after).any(axis=2)
     # From the frame before, which leads to it.
     first = np.maximum((np.arange(12) - 1) * 5, 0)
@@ -144,62 +145,79 @@ def test_a_frame_reaches_what_it_should():
 
 
 @pytest.mark.parametrize(
-    ("told", "message"),
+    ("conditions", "message"),
     [
-        ({}, "local is missing: local_channels is 2"),
-        ({"local": np.zeros((3, 7, 2))}, r"local must have shape \[3, 8, 2\] or \[8, 2\], a frame"),
-        ({"local": np.zeros((8, 2)), "pitch": 1}, "pitch must not be given: WaveNet takes none"),
+        ({}, r"local must be given: floats \[n, 8, 2\]"),
+        (
+            {"local": np.zeros((3, 7, 2))},
+            r"local must have shape \[n, 8, 2\], received \[3, 7, 2\]",
+        ),
+        ({"local": np.zeros((8, 2)), "pitch": 1}, "pitch must not be given: the inputs are seeds"),
     ],
     ids=["missing", "shape", "unknown"],
 )
-def test_what_is_told_is_checked(told, message):
+def test_local_conditions_are_checked(conditions, message):
     model = build("vocoder", 5, 40)
     with pytest.raises(ValueError, match=message):
-        model.sample(3, **told)
-    if "local" not in told:
+        model.sample(3, **conditions)
+    if "local" not in conditions:
         model.compile()
-        with pytest.raises(ValueError, match=r"local is missing: .* a batch must be"):
+        with pytest.raises(ValueError, match=r"local must be given: a batch of WaveNet must be"):
             model.fit(np.zeros((3, 40), np.float32), verbose=0)
-    with pytest.raises(ValueError, match="local must be None: this model has local_channels=0"):
+        # Frames that do not fit the sound's length.
+        with pytest.raises(ValueError, match="local must have"):
+            model.log_prob(np.zeros((3, 40), np.float32), local=np.zeros((3, 7, 2), np.float32))
+        with pytest.raises(ValueError, match="local must have"):
+            model.fit(
+                np.zeros((3, 40), np.float32),
+                {"local": np.zeros((3, 7, 2), np.float32)},
+                verbose=0,
+            )
+    with pytest.raises(ValueError, match="local must not be given"):
         build("wavenet", 5, 40).sample(1, local=np.zeros((40, 2)))
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_cached_sampling_equals_naive(name, temperature):
-    # Several blocks, the last of them not full.
+    # Several rows, the last of them not full.
     model = build(name, 6, 75, num_classes=3)
-    told = conditions_of(model, 3)
-    cached = model.sample(3, seed=5, temperature=temperature, **told)
-    naive = naive_sequences(model, 3, 5, model.condition(**told), temperature)
+    conditions = conditions_of(model, 3)
+    cached = model.sample(3, seed=5, temperature=temperature, **conditions)
+    naive = naive_sequences(model, 3, 5, conditions, temperature)
     np.testing.assert_array_equal(cached, naive)
     assert len(np.unique(cached)) > 1
 
 
 def test_a_transformer_of_images_samples_as_the_naive_loop_does():
-    model = perturbed(Transformer(Pixels((4, 3, 3), 4), model_dim=8, num_heads=2, num_blocks=2))
-    assert model.image_shape == (4, 3, 3)
+    model = perturbed(Transformer(Images((4, 3, 3), 4), model_dim=8, num_heads=2, num_blocks=2))
+    assert model.row_length == 9
     np.testing.assert_array_equal(model.sample(3, seed=5), naive_sequences(model, 3, 5))
 
 
 def test_samples_follow_the_distribution(name):
     model = build(name, 2, 4)
-    num, told = 20_000, conditions_of(model)
+    num, conditions = 20_000, conditions_of(model)
     x = stored(model, list(itertools.product(range(2), repeat=4)))
-    drawn = model.tokenizer.encode(model.sample(num, seed=0, **told)).numpy()
+    drawn = model.format.encode(model.sample(num, seed=0, **conditions)).numpy()
     observed = np.bincount(drawn @ [8, 4, 2, 1], minlength=16) / num
-    assert np.abs(observed - np.exp(model.log_prob(x, **told))).max() < 5 * np.sqrt(0.25 / num)
+    assert np.abs(observed - np.exp(model.log_prob(x, **conditions))).max() < 5 * np.sqrt(
+        0.25 / num
+    )
 
 
 def test_completing(name):
     model = build(name, 6, 40)
     x = stored(model, np.random.default_rng(0).integers(0, 6, (4, 40)))
-    told = conditions_of(model, 4)
-    np.testing.assert_array_equal(model.complete(x, np.ones((4, 40), bool), **told), x)
+    conditions = conditions_of(model, 4)
+    np.testing.assert_array_equal(model.complete(x, np.ones((4, 40), bool), **conditions), x)
     nothing = np.zeros((4, 40), bool)
-    sampled = model.sample(4, seed=3, **told)
-    np.testing.assert_array_equal(model.complete(x, nothing, seed=3, **told), sampled)
+    # Noise of its own: not that of samples, and the same for a completion of a completion.
+    drawn = model.complete(x, nothing, seed=3, **conditions)
+    assert (drawn != model.sample(4, seed=3, **conditions)).any()
+    again = model.complete(drawn, np.arange(40) < 20, seed=3, **conditions)
+    np.testing.assert_array_equal(again, drawn)
     mask = np.random.default_rng(1).random(x.shape) < 0.5
-    completed = model.complete(x, mask, seed=0, **told)
+    completed = model.complete(x, mask, seed=0, **conditions)
     np.testing.assert_array_equal(completed[mask], x[mask])
     assert (completed[~mask] != x[~mask]).any()
 
@@ -210,15 +228,20 @@ def test_top_k():
     likeliest = model.complete(x, nothing, seed=0, temperature=0.0)
     np.testing.assert_array_equal(model.complete(x, nothing, seed=1, top_k=1), likeliest)
     drawn = model.complete(x, nothing, seed=2, top_k=2)
-    logits = model(tf.constant(drawn)).numpy()
-    tokens = model.tokenizer.encode(drawn).numpy()[..., None]
+    logits = model._parameters(tf.constant(drawn), {}).numpy()
+    tokens = model.format.encode(drawn).numpy()[..., None]
     rank = (logits > np.take_along_axis(logits, tokens, axis=2)).sum(axis=2)
     assert set(np.unique(rank)) == {0, 1}
     np.testing.assert_array_equal(
         model.complete(x, nothing, seed=2, top_k=6), model.complete(x, nothing, seed=2)
     )
-    with pytest.raises(ValueError, match="top_k must be 1 to 6, received 7"):
+    with pytest.raises(ValueError, match=r"top_k must be integers \[n\] in \[1, 6\], received"):
         model.complete(x, nothing, top_k=7)
+    # A setting of each sample: it may differ between them, and samples have it too.
+    mixed = model.sample(4, seed=0, top_k=[1, 6, 6, 1])
+    least, all_of_them = model.sample(4, seed=0, top_k=1), model.sample(4, seed=0)
+    expected = np.stack([least[0], all_of_them[1], all_of_them[2], least[3]])
+    np.testing.assert_array_equal(mixed, expected)
 
 
 class TestGenerate:
@@ -270,7 +293,9 @@ def test_truncation_cuts_the_gradient_but_carries_the_state():
 def test_keras_layers_and_our_steps_agree(cell):
     model = perturbed(char_rnn(6, 10, cell=cell, num_layers=3))
     x = tf.constant(model.sample(4, seed=0))
-    np.testing.assert_allclose(model(x, training=True), model(x), atol=1e-5)
+    np.testing.assert_allclose(
+        model._parameters(x, {}, training=True), model._parameters(x, {}), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -281,9 +306,11 @@ def test_keras_layers_and_our_steps_agree(cell):
         (lambda: CharRNN("ab", truncation=0), "truncation must be at least 1, received 0"),
         (lambda: WaveNet(layers_per_block=0), "layers_per_block must be 1 to 16, received 0"),
         (lambda: WaveNet(levels=300), "levels must be 2 to 256, received 300"),
+        (lambda: CharRNN("ab", num_classes=3), "num_classes must be None: CharRNN has no use for"),
         (lambda: Transformer(Tokens(4)), "length must be given"),
-        (lambda: Transformer("abc"), "tokenizer must be a Tokenizer, received 'abc'"),
-        (lambda: Transformer(Pixels((2, 2, 1)), 5), "length must be 4, as the tokenizer has it"),
+        (lambda: Transformer("abc"), "format must be"),
+        (lambda: Transformer(Points(2)), "format must be"),
+        (lambda: Transformer(Images((2, 2, 1)), 5), "length must be 4, as the format has it"),
         (
             lambda: Transformer(Tokens(4), 8, model_dim=6, num_heads=4),
             "model_dim must be a multiple of 4, for its heads, received 6",
@@ -291,10 +318,10 @@ def test_keras_layers_and_our_steps_agree(cell):
         (lambda: Transformer(Tokens(4), 8, positions="none"), "positions must be one of learned,"),
         (
             lambda: Transformer(Tokens(4), 8, model_dim=8).log_prob(np.zeros((1, 9), int)),
-            "x must have at most 8 tokens, received 9",
+            "x must have",
         ),
     ],
-    ids=range(11),
+    ids=range(13),
 )
 def test_bad_arguments(build, message):
     with pytest.raises(ValueError, match=message):
@@ -304,7 +331,69 @@ def test_bad_arguments(build, message):
 def test_text_in_text_out_survives_saving(tmp_path):
     import keras
 
-    model = perturbed(Transformer(Characters(VOCABULARY), 30, model_dim=8, num_blocks=1))
+    model = perturbed(Transformer(Text(VOCABULARY), 30, model_dim=8, num_blocks=1))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.generate("abc", 20, seed=0) == model.generate("abc", 20, seed=0)
+
+
+@pytest.mark.parametrize("name", ["text", "images", *CONDITIONAL])
+def test_stepping_through_gives_each_tokens_distribution(name):
+    if name == "text":
+        model = build("lstm", 6, 40)
+    elif name == "images":
+        model = perturbed(Transformer(Images((3, 4, 2), 4), model_dim=8, num_blocks=1), 0.3)
+    else:
+        model = build(name, 6, 40, num_classes=3)
+    conditions = conditions_of(model, 3)
+    tokens = np.random.default_rng(0).integers(0, 4, (3, model.length))
+    turns, total = iter(tokens.T), np.zeros(3)
+
+    def choose(logits):
+        chosen = next(turns)
+        total[:] += model.likelihood.log_prob(tf.constant(logits), tf.constant(chosen)).numpy()
+        return chosen
+
+    x = model.step_through(choose, 3, **conditions)
+    assert next(turns, None) is None
+    np.testing.assert_array_equal(x, stored(model, tokens))
+    np.testing.assert_allclose(total, model.log_prob(x, **conditions), rtol=1e-4)
+
+
+def test_graphs_for_one_batch_size_draw_the_same(name):
+    model = build(name, 6, 40, num_classes=3)
+    for signature in model.signatures().values():
+        signature.graph(batch_size=2).get_concrete_function()
+    conditions = conditions_of(model, 2)
+    signature = model.signatures()["sample"]
+    inputs = signature.check({"seeds": [1, 2], **conditions})
+    samples = signature.graph(batch_size=2)(*map(tf.constant, inputs.values()))["samples"]
+    expected = model.run("sample", seeds=[1, 2], **conditions)["samples"]
+    np.testing.assert_array_equal(samples, expected)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_is_measured_too(name, policy):
+    make, options = MODELS[name]
+    model = make(5, 20, 3 if name in CONDITIONAL else None, dtype=policy, **options)
+    x = stored(model, np.random.default_rng(0).integers(0, 5, (4, 20)))
+    conditions = conditions_of(model, 4)
+    twin = model.in_float32()
+    log_probs = (each.log_prob(x, **conditions) for each in (model, twin))
+    np.testing.assert_allclose(*log_probs, rtol=0.02)
+    model.compile()
+    assert np.isfinite(model.evaluate(x, conditions or None, verbose=0))
+
+
+def test_a_transformer_takes_any_format_of_tokens():
+    assert Transformer.options_for(Text("abc"), 20) == {"format": Text("abc"), "length": 20}
+    images = Images((2, 2, 1), 3)
+    assert Transformer.options_for(images) == {"format": images}
+    with pytest.raises(ValueError, match="data must be of a kind that Transformer models, rec"):
+        Transformer.options_for(Points(2))
+
+
+def test_a_short_transformer_exports(tmp_path):
+    model = perturbed(Transformer(Tokens(4), 5, model_dim=8, num_heads=2, num_blocks=1))
+    manifest = model.export(tmp_path / "a", format="onnx", verbose=False)
+    assert manifest["signatures"]["log_prob"]["inputs"]["tokens"]["longest"] == 5

@@ -21,10 +21,11 @@ def spread(seed: int, num: int) -> np.ndarray:
         int64 `[num]` in `[0, 2**53)`: those that `model.sample(num, seed=seed)` draws from.
 
     Example:
-        >>> artefact.sample(seeds=spread(0, 16), temperature=1.0)
+        >>> artefact.run("sample", seeds=spread(0, 16))
     """
-    c0 = np.arange(num, dtype=np.uint64)
-    c1 = c2 = np.zeros(num, np.uint64)
+    c0: np.ndarray = np.arange(num, dtype=np.uint64)
+    c1: np.ndarray = np.zeros(num, np.uint64)
+    c2 = c1
     c3 = np.full(num, _LOW)
     k0, k1 = np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32 & 0xFFFFFFFF)
     for _ in range(10):

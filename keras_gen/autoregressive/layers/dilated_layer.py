@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras_gen.ancestral_sampling import joined
 from keras_gen.autoregressive.layers.gated_layer import gate
 from keras_gen.autoregressive.layers.masked_dense import pointwise
-from keras_gen.autoregressive.layers.stepwise import Begun, StepwiseLayer, StepWeights
+from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
 
 
 class Upsampling(keras.layers.Layer):

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_gen.ancestral_sampling import joined
 from keras_gen.autoregressive.layers.masked_dense import channel_mask, pointwise, seen_by_channel
-from keras_gen.autoregressive.layers.stepwise import Begun, StepwiseLayer, StepWeights
+from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
 
 
 def gate(x: tf.Tensor) -> tf.Tensor:

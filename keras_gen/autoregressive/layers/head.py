@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_gen.ancestral_sampling import joined
 from keras_gen.autoregressive.layers.masked_dense import MaskedDense
-from keras_gen.autoregressive.layers.stepwise import Begun, StepwiseLayer, StepWeights
+from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
 
 
 class Head(StepwiseLayer):

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_gen.ancestral_sampling import joined
 from keras_gen.autoregressive.layers.masked_dense import channel_mask, seen_by_channel
-from keras_gen.autoregressive.layers.stepwise import Begun, StepwiseLayer, StepWeights
+from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
 
 
 class MaskedConv2D(StepwiseLayer):
@@ -48,7 +48,7 @@ class MaskedConv2D(StepwiseLayer):
         self.rows = self.left if rows is None else rows
         # Without rows above, what lies to the right is never seen: the kernel ends at the pixel.
         self.right = self.left if self.rows else 0
-        shape = (self.rows + 1, self.left + 1 + self.right, inputs, outputs)
+        shape: tuple[int, ...] = (self.rows + 1, self.left + 1 + self.right, inputs, outputs)
         self._mask = np.ones(shape, np.float32)
         self._mask[-1, self.left] = channel_mask(inputs, outputs, channels, strict)
         self._mask[-1, self.left + 1 :] = 0.0

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_gen.ancestral_sampling import joined, take_turns
 from keras_gen.autoregressive.layers.masked_convolution import MaskedConv2D
 from keras_gen.autoregressive.layers.masked_dense import MaskedDense, pointwise
-from keras_gen.autoregressive.layers.stepwise import Begun, StepwiseLayer, StepWeights
+from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
 
 
 def lstm(gates: tf.Tensor, cell: tf.Tensor, channels: int = 1) -> tuple[tf.Tensor, tf.Tensor]:
@@ -108,9 +107,7 @@ class RowLSTM(PixelLSTM):
     def step(self, inputs, place):
         gates, cell = place.features
         from_input, expand = place.weights
-        gates = self.from_input.step(
-            inputs, place._replace(features=gates, weights=from_input)
-        )
+        gates = self.from_input.step(inputs, place._replace(features=gates, weights=from_input))
         hidden, cell = _update(*tf.split(gates, 4, axis=1), cell)
         of_pixel = place.column.setdefault("hidden", [])
         of_pixel.append(hidden)

@@ -29,10 +29,9 @@ class SourceNetwork(keras.layers.Layer):
 
     def __init__(self, source: Grid, image_shape: tuple, filters: int, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
-        self.repeats = [
-            side // of_source for side, of_source in zip(image_shape, source.image_shape[:2])
-        ]
-        if any(side % s for side, s in zip(image_shape, source.image_shape[:2])):
+        height, width = source.image_shape[:2]
+        self.repeats = [image_shape[0] // height, image_shape[1] // width]
+        if image_shape[0] % height or image_shape[1] % width:
             raise ValueError(
                 f"source must have sides that divide {image_shape[:2]}, received "
                 f"{source.image_shape[:2]}."
@@ -49,7 +48,6 @@ class SourceNetwork(keras.layers.Layer):
             )
             for name, activation in (("first", "relu"), ("last", None))
         ]
-        height, width = source.image_shape[:2]
         for layer, size in zip(self.convolutions, (self.embedding.size, filters), strict=True):
             layer.build((None, height, width, size))
         self.built = True

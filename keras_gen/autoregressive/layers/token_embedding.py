@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_gen.autoregressive.layers.stepwise import Begun, StepwiseLayer, StepWeights
+from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
 
 
 class TokenEmbedding(StepwiseLayer):

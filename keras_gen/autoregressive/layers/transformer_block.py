@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from keras_gen.autoregressive.layers.causal_attention import Entries, attend, attention
 from keras_gen.autoregressive.layers.masked_dense import pointwise
-from keras_gen.autoregressive.layers.stepwise import Begun, StepwiseLayer, StepWeights
+from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
 
 
 class PositionedEmbedding(StepwiseLayer):
@@ -180,9 +180,7 @@ class TransformerBlock(StepwiseLayer):
         x, *rotation = features
         weights = self._weights()
         shape = tf.concat([tf.shape(x)[:2], [self.num_heads, self.head_dim]], axis=0)
-        query, key, value = (
-            tf.reshape(part, shape) for part in self._query_key_value(x, weights)
-        )
+        query, key, value = (tf.reshape(part, shape) for part in self._query_key_value(x, weights))
         if rotation:
             by_token = [part[:, None] for part in rotation]
             query, key = rotated(query, by_token), rotated(key, by_token)
