@@ -21,13 +21,11 @@ tf.config.set_logical_device_configuration(
 _SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_itemcollected(item):
     """Keeps the tests of one model of the zoo in one process: they share what is dear to make."""
-    for item in items:
-        name = getattr(item, "callspec", None) and item.callspec.params.get("entry")
-        if isinstance(name, str):
-            item.add_marker(pytest.mark.xdist_group(name))
+    name = getattr(item, "callspec", None) and item.callspec.params.get("entry")
+    if isinstance(name, str):
+        item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(autouse=True)
