@@ -77,15 +77,6 @@ def integers(name: str, value: Any, minimum: int, maximum: int) -> np.ndarray:
     return value
 
 
-def broadcast(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """An array that is one value, or has the very shape."""
-    if value.ndim and value.shape != shape:
-        raise ValueError(
-            f"{name} must be one value or have shape {list(shape)}, received {list(value.shape)}."
-        )
-    return np.broadcast_to(value, shape)
-
-
 def multiple_of(name: str, value: Any, base: int, what: str = "the channels") -> int:
     """An integer of at least 1 that `base`, which is `what`, divides."""
     value = positive(name, value)
@@ -109,17 +100,6 @@ def share(name: str, value: Any) -> float:
     return float(value)
 
 
-def in_graph(name: str, value: Any, limit: int) -> Any:
-    """A tensor of integers in `[0, limit)`, checked where and when the graph runs."""
-    import tensorflow as tf
-
-    in_range = tf.reduce_all((value >= 0) & (value < limit))
-    message = f"{name} must be in [0, {limit - 1}], received values from"
-    received = [message, tf.reduce_min(value), "to", tf.reduce_max(value)]
-    with tf.control_dependencies([tf.debugging.Assert(in_range, received)]):
-        return tf.identity(value)
-
-
 def mask(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     """A bool array of a batch's shape, or of one example's, which then serves for all."""
     value = np.asarray(value)
@@ -128,11 +108,11 @@ def mask(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     return for_each(name, value, shape)
 
 
-def for_each(name: str, value: np.ndarray, shape: tuple[int, ...], why: str = "") -> np.ndarray:
+def for_each(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """An array of a batch's shape, or of one example's, which then serves for all."""
     if value.shape not in (shape, shape[1:]):
         raise ValueError(
-            f"{name} must have shape {list(shape)} or {list(shape[1:])}{why}, received "
+            f"{name} must have shape {list(shape)} or {list(shape[1:])}, received "
             f"{list(value.shape)}."
         )
     return np.broadcast_to(value, shape)

@@ -1,4 +1,4 @@
-"""A model's configuration: what its constructor was given, and nothing else."""
+"""A model's configuration: what its constructor was given, its seed, name and dtype."""
 
 from __future__ import annotations
 

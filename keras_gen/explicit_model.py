@@ -1,4 +1,4 @@
-"""What models share whose likelihood is exact: they are trained by it, and tell it."""
+"""What models share whose likelihood is exact: they are trained by it, and report it."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class GenerativeModel(Model):
         return self.run("sample", seeds=seeds, labels=labels, **conditions_and_settings)["samples"]
 
     def apart(self, inputs: dict[str, tf.Tensor]) -> tuple[Conditions, Settings]:
-        """Parts a signature's inputs into conditions and settings."""
+        """Splits a signature's inputs into conditions and settings."""
         settings = self.setting_inputs()
         return (
             {name: value for name, value in inputs.items() if name not in settings},

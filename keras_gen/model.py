@@ -33,8 +33,8 @@ class Model(Configured, keras.Model):
     Args:
         num_classes: how many labels there are; `None` is an unconditional model, which ignores
             labels that come with the data.
-        average_decay: of an average of the weights that everything but training reads, in (0, 1);
-            `None` keeps none.
+        average_decay: of an average of the weights, in (0, 1), which all verbs read but `fit`, and
+            `evaluate` unless asked; `None` keeps none.
         seed: of the noise used in training; drawn and kept where `None`.
         **kwargs: of `keras.Model`: `name`, `dtype`, `trainable`.
 
@@ -218,6 +218,8 @@ class Model(Configured, keras.Model):
             ValueError: data of another kind or shape, or out of range.
         """
         self._check_arrays(x, y)
+        if averages and self._averages is None:
+            raise ValueError("averages must be False: the model keeps none, average_decay is None.")
         if averages != self._evaluates_averages:
             self._evaluates_averages, self.test_function = averages, None
         return super().evaluate(x, y, *args, **kwargs)
@@ -234,7 +236,9 @@ class Model(Configured, keras.Model):
         Returns:
             Pairs of a float and its unit, by name.
         """
-        scores = self.evaluate(x, y, batch_size=batch_size, return_dict=True, verbose=0)
+        averages = self._averages is not None
+        arguments = {"batch_size": batch_size, "return_dict": True, "verbose": 0}
+        scores = self.evaluate(x, y, averages=averages, **arguments)
         return {name: (value, self.terms[name]) for name, value in scores.items()}
 
     def _check_arrays(self, x: Any, y: Any) -> None:
@@ -289,7 +293,7 @@ class Model(Configured, keras.Model):
 
     def test_step(self, data):
         x, conditions = self.unpack(data)
-        with self._averages.read() if self._evaluates_averages else contextlib.nullcontext():
+        with self.reading_averages() if self._evaluates_averages else contextlib.nullcontext():
             terms = self.objective(x, conditions, training=False)
         return self.report(terms)
 
@@ -383,7 +387,8 @@ class Model(Configured, keras.Model):
         """
         given = dict(inputs) if isinstance(inputs, dict) else {"x": inputs}
         x = self.format.check_in_graph(given.pop("x"))
-        return self.forward(x, self._conditions(x, given))
+        with self.reading_averages():
+            return self.forward(x, self._conditions(x, given))
 
     def predict_step(self, data):
         x, given, _ = keras.utils.unpack_x_y_sample_weight(data)
@@ -405,10 +410,14 @@ class Model(Configured, keras.Model):
             return function
 
         def of_averages(**inputs):
-            with self._averages.read():
+            with self.reading_averages():
                 return function(**inputs)
 
         return of_averages
+
+    def reading_averages(self) -> contextlib.AbstractContextManager:
+        """Within it, weights read as their averages, where the model keeps any."""
+        return contextlib.nullcontext() if self._averages is None else self._averages.read()
 
     def run(self, name: str, **inputs: Any) -> dict[str, np.ndarray]:
         """Runs one of the signatures as a TensorFlow graph.

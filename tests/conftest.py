@@ -21,13 +21,6 @@ tf.config.set_logical_device_configuration(
 _SHARED = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-def pytest_itemcollected(item):
-    """Keeps the tests of one model of the zoo in one process: they share what is dear to make."""
-    name = getattr(item, "callspec", None) and item.callspec.params.get("entry")
-    if isinstance(name, str):
-        item.add_marker(pytest.mark.xdist_group(name))
-
-
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(0)

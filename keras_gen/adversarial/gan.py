@@ -31,7 +31,7 @@ class GAN(AdversarialModel, LatentModel, GenerativeModel):
     sample_output = decode_output = ROUNDED
 
     def setting_inputs(self):
-        """`truncation`: what latents are scaled by; 0 is the prior's centre."""
+        """`truncation`: latents are multiplied by it; 1 changes nothing, 0 draws the centre."""
         return {"truncation": Input((None,), "float32", minimum=0.0, default=1.0)}
 
     def from_latents(self, latents: tf.Tensor, conditions: Conditions, training: bool = False):
@@ -60,4 +60,5 @@ class GAN(AdversarialModel, LatentModel, GenerativeModel):
         """Decodes latents: `[n, latent_dim]`, or a dict of them as "x" and of conditions."""
         given = dict(inputs) if isinstance(inputs, dict) else {"x": inputs}
         latents = tf.convert_to_tensor(given.pop("x"), tf.float32)
-        return self._decode(latents, self._conditions(latents, given))
+        with self.reading_averages():
+            return self._decode(latents, self._conditions(latents, given))

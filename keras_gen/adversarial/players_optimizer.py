@@ -70,7 +70,7 @@ class PlayersOptimizer(keras.optimizers.Optimizer):
             player.learning_rate = float(player.learning_rate) * factor
 
     def build(self, variables: list) -> None:
-        """Nothing: `build_players` tells each player its own weights."""
+        """Does nothing: `build_players` builds each player's optimizer."""
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         raise ValueError("The steps of a game are those of its players: use one of them.")

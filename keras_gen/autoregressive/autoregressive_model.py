@@ -194,7 +194,8 @@ class AutoregressiveModel(ExplicitModel):
         arrays = signature.check({"seeds": seeds, "labels": labels, **conditions})
         tensors = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
         noise = Noise(tensors.pop("seeds"))
-        return self.draw(noise, *self.apart(tensors), choose=chosen).numpy()
+        with self.reading_averages():
+            return self.draw(noise, *self.apart(tensors), choose=chosen).numpy()
 
     def _signatures(self):
         name = self.format.name

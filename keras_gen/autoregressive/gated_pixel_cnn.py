@@ -18,7 +18,7 @@ from keras_gen.autoregressive.pixel_stack import PixelStack
 
 @keras.saving.register_keras_serializable("keras_gen")
 class GatedPixelCNN(PixelStack):
-    """Gated PixelCNN over images, or codes on a grid.
+    """Images pixel by pixel, with exact likelihoods and no blind spot: the one to begin with.
 
     Args:
         image_shape: (height, width, channels).

@@ -74,7 +74,7 @@ class ResidualBlock(StepwiseLayer):
 
 @keras.saving.register_keras_serializable("keras_gen")
 class PixelCNN(PixelStack):
-    """PixelCNN over images, or codes on a grid.
+    """Images pixel by pixel, with exact likelihoods: the simplest, with a blind spot.
 
     Its convolutions see a cone of the past alone: what lies above and far to the right stays hidden
     (the blind spot that Gated PixelCNN removes).

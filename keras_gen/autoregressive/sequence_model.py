@@ -115,8 +115,8 @@ class SequenceModel(AutoregressiveModel):
         weights = [layer.step_weights(conditions.get("labels")) for layer in self.stack]
         local = self.local_features(conditions)
         local = None if local is None else in_rows(local, columns)
-        top_k = settings["top_k"]
-        limits = tf.reduce_any(top_k < self.format.num_tokens)
+        limits = tf.reduce_any(settings["top_k"] < self.format.num_tokens)
+        last_of_top = tf.one_hot(settings["top_k"] - 1, self.format.num_tokens)
         places = iter(range(self.length))  # that are there to be chosen: a full row has more
 
         def begin_row(row, caches, _):
@@ -137,7 +137,7 @@ class SequenceModel(AutoregressiveModel):
                 is_there = next(places, None) is not None
                 token = choose(logits) if is_there else tf.zeros_like(caches[0])
             else:
-                logits = tf.cond(limits, lambda: _likeliest(logits, top_k), lambda: logits)
+                logits = tf.cond(limits, lambda: _likeliest(logits, last_of_top), lambda: logits)
                 token = self.likelihood.draw(logits, column.noise, settings["temperature"])
             token = column.keep(token)
             caches, kept = after
@@ -249,8 +249,8 @@ def in_rows(x: tf.Tensor, columns: int) -> tf.Tensor:
     return tf.reshape(padded, [tf.shape(x)[0], -1, columns, *features])
 
 
-def _likeliest(logits: tf.Tensor, k: tf.Tensor) -> tf.Tensor:
-    """Each row of `[n, m]` with its k largest alone, for k `[n]`: all others never happen."""
-    ordered = tf.sort(logits, axis=-1, direction="DESCENDING")
-    least = tf.reduce_sum(ordered * tf.one_hot(k - 1, logits.shape[-1]), axis=-1, keepdims=True)
+def _likeliest(logits: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
+    """Each row of `[n, m]` with its k largest alone, for k - 1 as one-hot `[n, m]`."""
+    ordered = tf.math.top_k(logits, logits.shape[-1]).values
+    least = tf.reduce_sum(ordered * at, axis=-1, keepdims=True)
     return tf.where(logits < least, _NEVER, logits)

@@ -25,7 +25,7 @@ POSITIONS = ("learned", "rotary")
 
 @keras.saving.register_keras_serializable("keras_gen")
 class Transformer(SequenceModel):
-    """A decoder-only Transformer.
+    """Text, sound, pictures or any tokens, with exact likelihoods: a decoder-only Transformer.
 
     Args:
         format: what tokens stand for: `Images`, `Codes`, `Text`, `Sound` or `Tokens`.

@@ -13,8 +13,9 @@ import tensorflow as tf
 
 from keras_gen import checks
 from keras_gen.autoregressive.layers.dense_head import DenseHead
-from keras_gen.autoregressive.layers.dilated_layer import DilatedLayer, Upsampling
+from keras_gen.autoregressive.layers.dilated_layer import DilatedLayer
 from keras_gen.autoregressive.layers.token_embedding import TokenEmbedding
+from keras_gen.autoregressive.layers.upsampling import Upsampling
 from keras_gen.autoregressive.sequence_model import SequenceModel
 from keras_gen.formats import Sound
 from keras_gen.signature import Input
@@ -98,7 +99,7 @@ class WaveNet(SequenceModel):
         policy = self.dtype_policy
         self.embedding = TokenEmbedding(levels, filters, dtype=policy, name="embedding")
         if local_channels:
-            self.upsampling = Upsampling(hop, local_channels, dtype=policy, name="upsampling")
+            self.upsampling = Upsampling(hop, local_channels, dtype="float32", name="upsampling")
         self.dilated = [
             DilatedLayer(
                 filters,

@@ -40,7 +40,7 @@ class DenseHead(StepwiseLayer):
 
     def step_weights(self, labels=None):
         weights = [
-            (tf.convert_to_tensor(layer.kernel), tf.convert_to_tensor(layer.bias))
+            tuple(tf.cast(part, tf.float32) for part in (layer.kernel, layer.bias))
             for layer in self.dense
         ]
         return StepWeights(None, [weights])

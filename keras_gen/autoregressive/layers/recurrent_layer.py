@@ -65,12 +65,14 @@ class RecurrentLayer(StepwiseLayer):
 
     def step_weights(self, labels=None):
         cell = self.recurrent.cell
-        kernel, recurrent, bias = map(
-            tf.convert_to_tensor, (cell.kernel, cell.recurrent_kernel, cell.bias)
+        # Steps are in float32, also where Keras casts a model's weights in its call.
+        kernel, recurrent, bias = (
+            tf.cast(weight, tf.float32)
+            for weight in (cell.kernel, cell.recurrent_kernel, cell.bias)
         )
         if self.num_tokens is not None:
             # What a token gives the gates, for all tokens at once.
-            kernel = tf.matmul(tf.convert_to_tensor(self.embedding), kernel)
+            kernel = tf.matmul(tf.cast(self.embedding, tf.float32), kernel)
         return StepWeights(None, [(kernel, recurrent, bias)])
 
     def begin_row(self, row, stream, row_cache, weights):

@@ -60,7 +60,7 @@ class PositionedEmbedding(StepwiseLayer):
     # ---- the whole sequence ----------------------------------------------------------------------
 
     def call(self, tokens, stream=None, labels=None):
-        """Maps `[n, time]` to `[n, time, model_dim]`, and the rotations `[time, rotary_dim / 2]`."""
+        """Maps `[n, time]` to `[n, time, model_dim]`, and rotations `[time, rotary_dim / 2]`."""
         time = tokens.shape[1] or tf.shape(tokens)[1]
         features = tf.gather(tf.convert_to_tensor(self.vectors), tokens)
         if self.num_classes is not None:

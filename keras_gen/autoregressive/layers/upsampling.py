@@ -10,9 +10,9 @@ import tensorflow as tf
 
 
 class Upsampling(keras.layers.Layer):
-    """Frames to samples: a transposed convolution of two frames, each channel by itself.
+    """From frames to samples: a transposed convolution of two frames, each channel by itself.
 
-    It begins as what it may improve on: a straight line from each frame to the next.
+    Before training, it draws a straight line from each frame to the next.
 
     Args:
         hop: samples of a frame.
