@@ -76,7 +76,7 @@ class GenerativeModel(Model):
         seeds = random.seeds_for(seed, checks.positive("num_samples", num_samples))
         return self.run("sample", seeds=seeds, labels=labels, **conditions_and_settings)["samples"]
 
-    def apart(self, inputs: dict[str, tf.Tensor]) -> tuple[Conditions, Settings]:
+    def split_inputs(self, inputs: dict[str, tf.Tensor]) -> tuple[Conditions, Settings]:
         """Splits a signature's inputs into conditions and settings."""
         settings = self.setting_inputs()
         return (
@@ -86,7 +86,7 @@ class GenerativeModel(Model):
 
     def _signatures(self):
         def sample(seeds, **inputs):
-            return {"samples": self.draw(Noise(seeds), *self.apart(inputs))}
+            return {"samples": self.draw(Noise(seeds), *self.split_inputs(inputs))}
 
         inputs = {"seeds": Input((None,), "int64")}
         inputs |= self.setting_inputs() | self.sample_condition_inputs()

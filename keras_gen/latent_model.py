@@ -53,15 +53,15 @@ class LatentModel(Model):
         return tfd.Independent(tfd.Normal(tf.zeros([self.latent_dim]), 1.0), 1)
 
     def _draw_latents(self, noise: Noise) -> Any:
-        """Latents of the prior, as a deterministic function of noise."""
+        """Latents of the prior, as a deterministic function of noise: the nest, `[n, ...]` each."""
         return noise.normal((self.latent_dim,))
 
     def _decode(self, latents: Any, conditions: Conditions) -> tf.Tensor:
-        """The graph function of `decode`."""
+        """The graph function of `decode`: from the nest of latents to stored data `[n, ...]`."""
         raise NotImplementedError(f"{type(self).__name__} must supply _decode().")
 
     def _encode(self, x: tf.Tensor, conditions: Conditions) -> Any:
-        """The graph function of `encode`."""
+        """The graph function of `encode`: from stored data to the nest of latents."""
         raise NotImplementedError(f"{type(self).__name__} has no encoder.")
 
     # ---- what a user calls -----------------------------------------------------------------------

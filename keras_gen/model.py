@@ -16,14 +16,11 @@ from keras_gen.adaptation import first_batch
 from keras_gen.averages import Averages
 from keras_gen.configuration import Configured, constructor_options
 from keras_gen.formats import Format
-from keras_gen.global_batch import place_in_global_batch
-from keras_gen.random import Noise, Purpose
 from keras_gen.signature import Input, Signature
+from keras_gen.training_step import Conditions, TrainingStep
 
-Conditions = dict[str, tf.Tensor]
 
-
-class Model(Configured, keras.Model):
+class Model(TrainingStep, Configured, keras.Model):
     """A Keras model that learns by an objective per example, and ships pure functions.
 
     A subclass keeps each constructor argument as an attribute of the same name, sets `format`,
@@ -249,132 +246,6 @@ class Model(Configured, keras.Model):
     def check_data(self, x: Any, name: str = "x") -> np.ndarray:
         """Gives a batch of data as it is stored, or says in a ValueError what is wrong with it."""
         return self.format.check(x, name)
-
-    def unpack(self, data: Any) -> tuple[tf.Tensor, Conditions]:
-        """Splits a batch into stored data and conditions, both checked in the graph.
-
-        Args:
-            data: `x`, `(x, labels)` or `(x, conditions)`.
-        """
-        x, given, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if sample_weight is not None:
-            raise ValueError("sample_weight must be None: examples count alike.")
-        x = self.format.check_in_graph(x)
-        given = given if isinstance(given, dict) else {"labels": given}
-        return x, self._conditions(x, given)
-
-    def _conditions(self, x: tf.Tensor, given: dict[str, Any]) -> Conditions:
-        inputs = self.condition_inputs()
-        if unknown := given.keys() - inputs.keys() - {"labels"}:
-            raise ValueError(
-                f"{min(unknown)} must not be given: {type(self).__name__} takes "
-                f"{', '.join(inputs) or 'no conditions'}."
-            )
-        for name in inputs:
-            if given.get(name) is None:
-                raise ValueError(
-                    f"{name} must be given: a batch of {type(self).__name__} must be "
-                    + ("(x, labels)." if [*inputs] == ["labels"] else f"(x, {{{name!r}: ...}}).")
-                )
-        conditions = {
-            name: value.check_in_graph(name, given[name]) for name, value in inputs.items()
-        }
-        self.check_together({self.format.name: x, **conditions})
-        return conditions
-
-    def train_step(self, data):
-        x, conditions = self.unpack(data)
-        terms = self.descend(
-            self.optimizer,
-            self.learned_weights(),
-            lambda: self.objective(x, conditions, training=True),
-        )
-        return self.end_step(terms)
-
-    def test_step(self, data):
-        x, conditions = self.unpack(data)
-        with self.reading_averages() if self._evaluates_averages else contextlib.nullcontext():
-            terms = self.objective(x, conditions, training=False)
-        return self.report(terms)
-
-    def descend(
-        self,
-        optimizer: keras.optimizers.Optimizer,
-        variables: Sequence[keras.Variable],
-        objective: Callable[[], dict[str, tf.Tensor]],
-    ) -> dict[str, tf.Tensor]:
-        """Takes one step of an optimizer down the mean of an objective's loss.
-
-        Args:
-            optimizer: built for `variables`.
-            variables: what it may change.
-            objective: gives the terms, "loss" among them, each `[batch]`.
-
-        Returns:
-            What `objective` gave.
-        """
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([variable.value for variable in variables])
-            terms = objective()
-            _, count = place_in_global_batch(tf.shape(terms["loss"])[0])
-            # An optimizer sums over replicas: the mean over the global batch is the sum of these.
-            count = tf.cast(tf.maximum(count, 1), terms["loss"].dtype)
-            loss = tf.reduce_sum(terms["loss"]) / count
-            if self.losses:  # weight penalties of layers, which a custom step would drop
-                replicas = tf.distribute.get_strategy().num_replicas_in_sync
-                penalties = [tf.cast(penalty, loss.dtype) for penalty in self.losses]
-                loss += tf.add_n(penalties) / replicas
-            loss = optimizer.scale_loss(loss)
-        gradients = [
-            # Of an embedding. Keras's loss scaling would not see what is not finite in it.
-            tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
-            for gradient in tape.gradient(loss, variables)
-        ]
-        optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return terms
-
-    def noise_for(
-        self, x: tf.Tensor, training: bool, purpose: Purpose = Purpose.TRAIN, part: int = 0
-    ) -> Noise:
-        """Noise for a batch: new at each training step, a function of the example in evaluation.
-
-        In training, the noise follows from the seed, the step and the example's place in the
-        *global* batch, so that any number of replicas takes the same step; in evaluation it
-        follows from the example, so that the batch size does not matter.
-
-        Args:
-            x: the batch.
-            training: whether the model trains.
-            purpose: of the noise in training.
-            part: which of several uses in one step, such as the steps of players.
-        """
-        if not training:
-            return Noise(random.seeds_of(x), Purpose.EVALUATE, part)
-        num = tf.shape(x)[0]
-        start, _ = place_in_global_batch(num)
-        seeds = random.spread(self.seed, num, stream=self.steps.value, start=start)
-        return Noise(seeds, purpose, part)
-
-    def noise_of_step(self, purpose: Purpose) -> Noise:
-        """Noise that all examples of a training step share: of one seed."""
-        return Noise(random.spread(self.seed, 1, stream=self.steps.value), purpose)
-
-    def end_step(self, terms: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Counts a training step, takes its weights into the averages, and reports its terms."""
-        self.steps.assign(self.steps + 1)
-        if self._averages is not None:
-            self._averages.update()
-        return self.report(terms)
-
-    def report(self, terms: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Adds a batch's terms to the running means, and gives the means."""
-        for mean in self._term_means:
-            mean.update_state(terms[mean.name])
-        return {mean.name: mean.result() for mean in self._term_means}
-
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return self._term_means
 
     # ---- runs ------------------------------------------------------------------------------------
 

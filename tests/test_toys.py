@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gen import DCGAN, data, random
+from keras_gen import DCGAN, PixelCNN, data, random
 from keras_gen.global_batch import group_means
 from keras_gen_export import runtime
 from model_zoo import digits, points_alone
@@ -186,6 +186,29 @@ class TestStartAverageAndGroups:
         model.export(tmp_path / "a", format="onnx", verbose=False)
         served = runtime.load(tmp_path / "a").sample(4, seed=0)
         np.testing.assert_allclose(served, twin.sample(4, seed=0), rtol=1e-5)
+
+    def test_all_verbs_read_the_averages(self):
+        model = PixelCNN((3, 3, 1), 2, filters=4, num_blocks=1, average_decay=0.99, seed=0)
+        model.compile(keras.optimizers.SGD(0.5))
+        x = (digits(32)[0][:, 2:5, 2:5] > 7).astype(np.uint8)
+        model.fit(x, epochs=2, verbose=0)
+        expected = model.log_prob(x)
+        np.testing.assert_allclose(model(x), expected, rtol=1e-5)
+        np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-5)
+        assert model.measure(x)["nll"][0] == pytest.approx(-expected.mean(), rel=1e-5)
+        raw = model.evaluate(x, verbose=0, return_dict=True)["nll"]
+        assert raw != pytest.approx(-expected.mean(), rel=1e-3)
+        values, total = iter(x.reshape(32, 9).T), np.zeros(32)
+
+        def choose(parameters):
+            chosen = next(values)
+            total[:] += model.likelihood.log_prob(parameters, chosen).numpy()
+            return chosen
+
+        np.testing.assert_array_equal(model.step_through(choose, 32), x)
+        np.testing.assert_allclose(total, expected, rtol=1e-4)
+        with pytest.raises(ValueError, match="averages must be False: the model keeps none"):
+            PixelCNN((3, 3, 1), 2, filters=4).evaluate(x, averages=True)
 
     def test_an_average_follows_slowly(self):
         model = self.compiled(average_decay=0.75)

@@ -94,11 +94,30 @@ class AdversarialModel(Model):
     def generate(
         self, x: tf.Tensor, conditions: Conditions, noise: Noise, training: bool
     ) -> tf.Tensor:
-        """What the generator makes for a batch, as the discriminator sees it."""
+        """What the generator makes for a batch.
+
+        Args:
+            x: the batch, stored data.
+            conditions: that it comes with.
+            noise: of the generator in this step.
+            training: whether layers run in training mode.
+
+        Returns:
+            `[n, ...]` data as networks see it: pictures in [-1, 1].
+        """
         raise NotImplementedError(f"{type(self).__name__} must supply generate().")
 
     def discriminate(self, data: tf.Tensor, conditions: Conditions, training: bool) -> Any:
-        """What the discriminator says of data: logits `[n, ...]`, or a dict of such."""
+        """What the discriminator says of data.
+
+        Args:
+            data: float32 `[n, ...]` as networks see it: pictures in [-1, 1].
+            conditions: that it comes with.
+            training: whether layers run in training mode.
+
+        Returns:
+            Logits `[n, ...]`, or a dict of such.
+        """
         raise NotImplementedError(f"{type(self).__name__} must supply discriminate().")
 
     def generator_terms(self, play: Play) -> dict[str, tf.Tensor]:

@@ -25,7 +25,7 @@ NORMALIZATIONS = ("batch", "layer", None)
 
 @keras.saving.register_keras_serializable("keras_gen")
 class DCGAN(GAN):
-    """Deep convolutional GAN for images of 8 to 128 pixels a side.
+    """Images from one pass, without likelihoods, the fastest to draw: a deep convolutional GAN.
 
     Both networks have strided convolutions instead of pooling, batch normalisation in all layers
     but the generator's last and the discriminator's first, and no hidden dense layer; ReLU and tanh

@@ -35,7 +35,9 @@ _OBSERVATION = 1
 
 @keras.saving.register_keras_serializable("keras_gen")
 class VAE(LatentModel, GenerativeModel):
-    """Variational autoencoder over images, with a diagonal Gaussian posterior.
+    """Images with latents to encode, decode and walk between, and a bound of the likelihood.
+
+    A variational autoencoder with a diagonal Gaussian posterior.
 
     Args:
         image_shape: (height, width, channels).

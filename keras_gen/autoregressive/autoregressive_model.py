@@ -195,7 +195,7 @@ class AutoregressiveModel(ExplicitModel):
         tensors = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
         noise = Noise(tensors.pop("seeds"))
         with self.reading_averages():
-            return self.draw(noise, *self.apart(tensors), choose=chosen).numpy()
+            return self.draw(noise, *self.split_inputs(tensors), choose=chosen).numpy()
 
     def _signatures(self):
         name = self.format.name
@@ -210,7 +210,7 @@ class AutoregressiveModel(ExplicitModel):
         def complete(mask, seeds, **inputs):
             given = Given(inputs.pop(name), mask)
             noise = Noise(seeds, Purpose.COMPLETE)
-            return {"samples": self.draw(noise, *self.apart(inputs), given=given)}
+            return {"samples": self.draw(noise, *self.split_inputs(inputs), given=given)}
 
         signatures = super()._signatures()
         data = self.data_input()

@@ -72,4 +72,6 @@ class GatedPixelCNN(PixelStack):
 
         first = gated_layer(first_kernel_size, "gated_0", self.embedding.size)
         others = [gated_layer(kernel_size, f"gated_{i + 1}") for i in range(num_blocks)]
-        self._stack_up([first, *others], filters, filters if head_filters is None else head_filters)
+        self.stack_layers(
+            [first, *others], filters, filters if head_filters is None else head_filters
+        )

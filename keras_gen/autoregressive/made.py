@@ -32,7 +32,7 @@ ORDERINGS = ("natural", "random")
 
 @keras.saving.register_keras_serializable("keras_gen")
 class MADE(PixelModel):
-    """MADE over the values of images, or of codes on a grid, in raster order or in random ones.
+    """Small images with exact likelihoods, in raster order or random ones: quick to train and draw.
 
     With several masks, each training step takes one of them at random (order- and
     connectivity-agnostic training), `log_prob` is that of their equal mixture (the ensemble), and

@@ -142,4 +142,4 @@ class PixelCNN(PixelStack):
             for i in range(num_blocks)
         ]
         head_filters = filters // 2 if head_filters is None else head_filters
-        self._stack_up([first, *blocks], filters, head_filters)
+        self.stack_layers([first, *blocks], filters, head_filters)

@@ -30,7 +30,7 @@ from keras_gen.autoregressive.pixel_model import PixelModel
 
 @keras.saving.register_keras_serializable("keras_gen")
 class PixelCNNPlusPlus(PixelModel):
-    """PixelCNN++ over images of any number of channels, or codes on a grid.
+    """Images with exact likelihoods, whole pixels under a mixture of logistics: for colour.
 
     Two streams of gated residual blocks, one of whole rows above and one of pixels to the left, go
     down through `num_scales` resolutions and up again; each block on the way up takes a short-cut

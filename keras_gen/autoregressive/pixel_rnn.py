@@ -20,7 +20,7 @@ RECURRENCES = {"row": RowLSTM, "diagonal": DiagonalBiLSTM}
 
 @keras.saving.register_keras_serializable("keras_gen")
 class PixelRNN(PixelStack):
-    """PixelRNN over images, or codes on a grid.
+    """Images pixel by pixel, with exact likelihoods, by two-dimensional recurrent networks.
 
     The training graph holds each row (or diagonal) by itself: it grows with the picture.
 
@@ -95,4 +95,6 @@ class PixelRNN(PixelStack):
             )
             for i in range(num_blocks)
         ]
-        self._stack_up([first, *lstms], filters, filters if head_filters is None else head_filters)
+        self.stack_layers(
+            [first, *lstms], filters, filters if head_filters is None else head_filters
+        )

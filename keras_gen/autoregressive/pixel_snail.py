@@ -183,7 +183,7 @@ class AttentionBlock(StepwiseLayer):
 
 @keras.saving.register_keras_serializable("keras_gen")
 class PixelSNAIL(PixelModel):
-    """PixelSNAIL over images of any number of channels, or codes on a grid.
+    """Images with exact likelihoods, by attention to all earlier pixels: the best, and the slowest.
 
     Args:
         image_shape: (height, width, channels).

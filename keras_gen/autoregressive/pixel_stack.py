@@ -19,10 +19,12 @@ class PixelStack(PixelModel):
 
     A group sees the earlier ones, so that green depends on red by the network. The first layer
     hides a channel from itself; all others, and the head, see it. A subclass builds its layers in
-    its constructor, and ends it with `_stack_up`.
+    its constructor, and ends it with `stack_layers`.
     """
 
-    def _stack_up(self, layers: Sequence[StepwiseLayer], filters: int, head_filters: int) -> None:
+    def stack_layers(
+        self, layers: Sequence[StepwiseLayer], filters: int, head_filters: int
+    ) -> None:
         """Keeps the layers, and builds what follows them.
 
         Args:

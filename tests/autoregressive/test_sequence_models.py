@@ -289,6 +289,7 @@ def test_truncation_cuts_the_gradient_but_carries_the_state():
     model.compile()
     model.fit(x, batch_size=8, verbose=0)
     assert int(model.optimizer.iterations) == 4  # a step for each piece
+    assert int(model.steps.value) == 1  # and one for the batch
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
@@ -312,6 +313,7 @@ def test_keras_layers_and_our_steps_agree(cell):
         (lambda: Transformer(Tokens(4)), "length must be given"),
         (lambda: Transformer("abc"), "format must be"),
         (lambda: Transformer(Points(2)), "format must be"),
+        (lambda: Transformer(Images((None, None, 1)), 5), "format must have no free sides"),
         (lambda: Transformer(Images((2, 2, 1)), 5), "length must be 4, as the format has it"),
         (
             lambda: Transformer(Tokens(4), 8, model_dim=6, num_heads=4),
@@ -323,7 +325,7 @@ def test_keras_layers_and_our_steps_agree(cell):
             "x must have",
         ),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_bad_arguments(build, message):
     with pytest.raises(ValueError, match=message):
@@ -383,6 +385,9 @@ def test_mixed_precision_is_measured_too(name, policy):
     twin = model.in_float32()
     log_probs = (each.log_prob(x, **conditions) for each in (model, twin))
     np.testing.assert_allclose(*log_probs, rtol=0.02)
+    np.testing.assert_allclose(
+        model({"x": x, **conditions}), twin({"x": x, **conditions}), rtol=0.02
+    )
     model.compile()
     assert np.isfinite(model.evaluate(x, conditions or None, verbose=0)).all()
 

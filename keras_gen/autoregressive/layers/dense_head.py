@@ -51,5 +51,6 @@ class DenseHead(StepwiseLayer):
     def step(self, inputs, place):
         features = inputs[-1]
         for i, (kernel, bias) in enumerate(place.weights):
-            features = tf.matmul(tf.nn.relu(features) if i else features, kernel) + bias
+            features = tf.matmul(tf.nn.relu(features) if i else features, kernel)
+            features = tf.nn.bias_add(features, bias)
         return features

@@ -70,20 +70,26 @@ class RecurrentLayer(StepwiseLayer):
             tf.cast(weight, tf.float32)
             for weight in (cell.kernel, cell.recurrent_kernel, cell.bias)
         )
-        if self.num_tokens is not None:
+        # A GRU has a second bias, of what comes from its state.
+        bias, *recurrent_bias = tf.unstack(bias) if self.cell == "gru" else [bias]
+        if self.num_tokens is None:
+            of_input = (kernel, bias)
+        else:
             # What a token gives the gates, for all tokens at once.
-            kernel = tf.matmul(tf.cast(self.embedding, tf.float32), kernel)
-        return StepWeights(None, [(kernel, recurrent, bias)])
+            of_input = tf.matmul(tf.cast(self.embedding, tf.float32), kernel) + bias
+        return StepWeights(None, [(of_input, (recurrent, *recurrent_bias))])
 
     def begin_row(self, row, stream, row_cache, weights):
         return Begun((), row_cache, row_cache, stream)
 
     def step(self, inputs, place):
-        kernel, recurrent, bias = place.weights
-        x = inputs[-1]
-        gates = tf.matmul(x, kernel) if self.num_tokens is None else tf.gather(kernel, x)
+        of_input, of_state = place.weights
+        if self.num_tokens is None:
+            gates = tf.nn.bias_add(tf.matmul(inputs[-1], of_input[0]), of_input[1])
+        else:
+            gates = tf.gather(of_input, inputs[-1])
         update = lstm_update if self.cell == "lstm" else gru_update
-        place.column["state"] = update(recurrent, bias, gates, *place.cache)
+        place.column["state"] = update(gates, place.cache, *of_state)
         return place.column["state"][0]
 
     def end_column(self, inputs, place):
@@ -93,23 +99,28 @@ class RecurrentLayer(StepwiseLayer):
         return cache
 
 
-def lstm_update(
-    kernel: tf.Tensor, bias: tf.Tensor, gates: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor
-) -> list[tf.Tensor]:
-    """The next state of Keras's LSTM, `[hidden, cell]`; `gates` is what the input gives them."""
-    enter, forget, content, leave = tf.split(gates + tf.matmul(hidden, kernel) + bias, 4, axis=1)
+def lstm_update(gates: tf.Tensor, state: list[tf.Tensor], kernel: tf.Tensor) -> list[tf.Tensor]:
+    """The next state of Keras's LSTM, `[hidden, cell]`.
+
+    Args:
+        gates: what the input gives them, with the bias.
+        state: the last one.
+        kernel: of what the hidden state gives them.
+    """
+    hidden, cell = state
+    enter, forget, content, leave = tf.split(gates + tf.matmul(hidden, kernel), 4, axis=1)
     cell = tf.sigmoid(forget) * cell + tf.sigmoid(enter) * tf.tanh(content)
     return [tf.sigmoid(leave) * tf.tanh(cell), cell]
 
 
 def gru_update(
-    kernel: tf.Tensor, bias: tf.Tensor, gates: tf.Tensor, hidden: tf.Tensor
+    gates: tf.Tensor, state: list[tf.Tensor], kernel: tf.Tensor, bias: tf.Tensor
 ) -> list[tf.Tensor]:
-    """The next state of Keras's GRU, `[hidden]`; `gates` is what the input gives them."""
-    keep, reset, content = tf.split(gates + bias[0], 3, axis=1)
-    keep_state, reset_state, content_state = tf.split(
-        tf.matmul(hidden, kernel) + bias[1], 3, axis=1
-    )
+    """The next state of Keras's GRU, `[hidden]`; arguments as of `lstm_update`."""
+    (hidden,) = state
+    keep, reset, content = tf.split(gates, 3, axis=1)
+    from_state = tf.nn.bias_add(tf.matmul(hidden, kernel), bias)
+    keep_state, reset_state, content_state = tf.split(from_state, 3, axis=1)
     keep = tf.sigmoid(keep + keep_state)
     candidate = tf.tanh(content + tf.sigmoid(reset + reset_state) * content_state)
     return [keep * hidden + (1.0 - keep) * candidate]
