@@ -225,10 +225,14 @@ class SequenceModel(AutoregressiveModel):
         """
         if not isinstance(self.format, Text):
             raise ValueError(f"generate needs a model of text, this one is of {self.format.name}.")
-        length = self.length if length is None else checks.positive("length", length)
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         if not prompts:
             raise ValueError("prompt must be a text, or a list of at least one, received none.")
+        if length is None:
+            longest = self.data_input().longest  # of a model that has a longest: what is left of it
+            left = self.length if longest is None else longest - max(map(len, prompts))
+            length = min(self.length, left)
+        checks.positive("length", length)
         whole = max(map(len, prompts)) + length
         x = self.format.code_points(prompts, whole)
         mask = np.arange(whole) < np.array([[len(text)] for text in prompts])
