@@ -16,20 +16,27 @@ class Averages:
     """A twin of each weight, which follows it slowly: `twin = d twin + (1 - d) weight`.
 
     Twins are variables of the model, saved with it; no network is copied. What reads the averages
-    runs the same code within `read`.
+    runs the same code within `reading`.
 
     Args:
         model: that the weights, and then the twins, belong to.
         decay: d, in (0, 1).
-        weights: that are averaged.
 
     Polyak & Juditsky 1992; of generators, Yazici et al. 2019, arXiv 1806.04498.
     """
 
-    def __init__(self, model: Model, decay: float, weights: Sequence[keras.Variable]):
-        self.decay, self.weights = decay, list(weights)
-        self.twins = [
-            model.add_weight(
+    def __init__(self, model: Model, decay: float):
+        self.model, self.decay = model, decay
+        self.weights: list[keras.Variable] = []
+        self.twins: list[keras.Variable] = []
+
+    def add(self, weights: Sequence[keras.Variable]) -> None:
+        """Gives a twin to each weight that has none yet."""
+        known = {id(weight) for weight in self.weights}
+        new = [weight for weight in weights if id(weight) not in known]
+        self.weights += new
+        self.twins += [
+            self.model.add_weight(
                 weight.shape,
                 lambda shape, dtype=None, weight=weight: keras.ops.copy(weight.value),
                 dtype=weight.dtype,
@@ -37,7 +44,7 @@ class Averages:
                 aggregation="only_first_replica",
                 name=f"{weight.name}_average",
             )
-            for weight in self.weights
+            for weight in new
         ]
 
     def update(self) -> None:
@@ -45,9 +52,14 @@ class Averages:
         for twin, weight in zip(self.twins, self.weights, strict=True):
             twin.assign(twin.value + (1.0 - self.decay) * (weight.value - twin.value))
 
-    @contextlib.contextmanager
-    def read(self) -> Iterator[None]:
-        """Within it, whatever reads a weight reads its average."""
-        pairs = zip(self.weights, (twin.value for twin in self.twins), strict=True)
-        with keras.StatelessScope(state_mapping=list(pairs)):
-            yield
+
+@contextlib.contextmanager
+def reading(averages: Sequence[Averages]) -> Iterator[None]:
+    """Within it, whatever reads a weight that has an average reads that."""
+    pairs = [
+        (weight, twin.value)
+        for each in averages
+        for weight, twin in zip(each.weights, each.twins, strict=True)
+    ]
+    with keras.StatelessScope(state_mapping=pairs):
+        yield

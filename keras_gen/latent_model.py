@@ -145,9 +145,12 @@ class LatentModel(Model):
         shares = np.linspace(0.0, 1.0, checks.in_range("num_steps", num_steps, 2, 10_000))
         walks = {name: great_circle(start[name], end[name], shares) for name in start}
         walks = {name: walk.reshape(-1, *walk.shape[2:]) for name, walk in walks.items()}
+        inputs = self.condition_inputs()
         repeated = {
-            # A condition of each walk, for each of its steps.
-            name: value if np.ndim(value) == 0 else np.repeat(value, num_steps, axis=0)
+            # A condition of each walk, for each of its steps; one for all stays as it is.
+            name: np.repeat(value, num_steps, axis=0)
+            if name in inputs and np.ndim(value) == len(inputs[name].shape)
+            else value
             for name, value in {"labels": labels, **conditions}.items()
         }
         decoded = self.run("decode", **walks, **repeated)[self.format.name]

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from keras_gen import checks, random
 from keras_gen.adaptation import first_batch
-from keras_gen.averages import Averages
+from keras_gen.averages import Averages, reading
 from keras_gen.configuration import Configured, constructor_options
 from keras_gen.formats import Format
 from keras_gen.signature import Input, Signature
@@ -80,8 +80,10 @@ class Model(TrainingStep, Configured, keras.Model):
         """Says that all weights are there: what a constructor ends with."""
         # Graphs are sized before the first batch, so that saving needs no call.
         self.built = True
-        if self.average_decay is not None and self._averages is None:
-            self._averages = Averages(self, self.average_decay, self.averaged_weights())
+        if self.average_decay is not None:
+            if self._averages is None:
+                self._averages = Averages(self, self.average_decay)
+            self._averages.add(self.averaged_weights())
 
     # ---- what a model supplies -------------------------------------------------------------------
 
@@ -156,7 +158,9 @@ class Model(TrainingStep, Configured, keras.Model):
         if optimizer is None:
             optimizer = keras.optimizers.Adam(**self.default_optimizer)
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
-        if self.average_decay is not None and getattr(self.optimizer, "use_ema", False):
+        players = getattr(self.optimizer, "players", [self.optimizer])
+        inner = [getattr(player, "inner_optimizer", player) for player in players]
+        if self.average_decay is not None and any(each.use_ema for each in inner):
             raise ValueError(
                 "use_ema must be off: the model keeps an average of its own, average_decay="
                 f"{self.average_decay}."
@@ -277,9 +281,6 @@ class Model(TrainingStep, Configured, keras.Model):
         return dict(self._made_signatures)
 
     def _of_averages(self, function: Callable) -> Callable:
-        if self._averages is None:
-            return function
-
         def of_averages(**inputs):
             with self.reading_averages():
                 return function(**inputs)
@@ -287,8 +288,10 @@ class Model(TrainingStep, Configured, keras.Model):
         return of_averages
 
     def reading_averages(self) -> contextlib.AbstractContextManager:
-        """Within it, weights read as their averages, where the model keeps any."""
-        return contextlib.nullcontext() if self._averages is None else self._averages.read()
+        """Within it, weights read as their averages, where the model or a part of it keeps any."""
+        models = [layer for layer in self._flatten_layers() if isinstance(layer, Model)]
+        averages = [model._averages for model in models if model._averages is not None]
+        return reading(averages) if averages else contextlib.nullcontext()
 
     def run(self, name: str, **inputs: Any) -> dict[str, np.ndarray]:
         """Runs one of the signatures as a TensorFlow graph.

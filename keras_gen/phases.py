@@ -19,6 +19,8 @@ class PhasedModel(Model):
     what it gathered (as Karras et al. 2018, arXiv 1710.10196, do: a slot that wakes late under a
     mature bias correction would leap). A subclass supplies `phase_at` and `phase_weights`.
 
+    It comes last among the bases: `class Growing(GAN, PhasedModel)`.
+
     Args:
         **kwargs: of `Model`.
     """
@@ -28,6 +30,7 @@ class PhasedModel(Model):
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.phase_entered = self._counter("phase_entered")
+        self._traced_phase = 0
 
     def phase_at(self, steps: int) -> int:
         """The phase that is due after so many training steps."""
@@ -46,7 +49,29 @@ class PhasedModel(Model):
     def learned_weights(self):
         return self.phase_weights(self.phase)
 
+    # Graphs hold the phase as a constant: whoever asks for one gets one of the phase that is.
+
+    def signatures(self):
+        self._notice_phase()
+        return super().signatures()
+
+    def make_test_function(self, force: bool = False):
+        self._notice_phase()
+        return super().make_test_function(force)
+
+    def make_predict_function(self, force: bool = False):
+        self._notice_phase()
+        return super().make_predict_function(force)
+
+    def _notice_phase(self) -> None:
+        """Drops all graphs where the phase is another one: weights may have been loaded."""
+        if self.phase != self._traced_phase:
+            self._traced_phase = self.phase
+            self.train_function = self.test_function = self.predict_function = None
+            self._made_signatures = None
+
     def make_train_function(self, force: bool = False):
+        self._notice_phase()
         if self.train_function is not None and not force:
             return
         if not self.optimizer.built:  # for the weights of all phases
@@ -66,15 +91,10 @@ class PhasedModel(Model):
         if due == self.phase:
             return False
         self.phase_entered.assign(due)
-        forget(self.optimizer)
-        self.retrace()
-        return True
-
-    def retrace(self) -> None:
-        """Makes the graphs of training anew, and drops all others."""
+        for player in getattr(self.optimizer, "players", [self.optimizer]):
+            forget(player)
         self.make_train_function(force=True)
-        self.test_function = self.predict_function = None
-        self._made_signatures = None
+        return True
 
 
 def forget(optimizer: keras.optimizers.Optimizer) -> None:

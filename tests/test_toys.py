@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_gen import DCGAN, PixelCNN, data, random
 from keras_gen.global_batch import group_means
+from keras_gen.phases import PhasedModel
 from keras_gen_export import runtime
 from model_zoo import digits, points_alone
 from toys.growing import Growing
@@ -101,6 +102,33 @@ class TestPhases:
         after = model.sample(2, seed=0, temperature=0.0)
         assert (after != after[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2)).any()
 
+    def test_weights_of_another_phase_bring_their_graphs(self, tmp_path):
+        x, _ = digits(80)
+        grown = Growing(**DIGITS, seed=0)
+        grown.compile(keras.optimizers.Adam(0.01))
+        at_start = grown.get_weights()
+        grown.fit(x, batch_size=8, verbose=0)
+        other = Growing(**DIGITS, seed=0)
+        other.sample(2, seed=0)
+        other.set_weights(grown.get_weights())
+        np.testing.assert_array_equal(other.sample(2, seed=0), grown.sample(2, seed=0))
+        # And back: the details, which are not the phase's, stay as they are.
+        grown.set_weights(at_start)
+        grown.fit(x[:8], batch_size=8, verbose=0)
+        assert grown.phase == 0
+        assert float(np.abs(grown.detail).max()) == 0.0
+
+    def test_a_game_forgets_at_a_change_of_phase(self):
+        class GrowingGAN(DCGAN, PhasedModel):
+            def phase_at(self, steps):
+                return int(steps >= 2)
+
+        model = GrowingGAN(**DIGITS, filters=2, latent_dim=2)
+        model.compile()
+        model.fit(digits(40)[0], batch_size=8, verbose=0)
+        assert model.phase == 1
+        assert [int(player.iterations) for player in model.optimizer.players] == [3, 3]
+
     def test_the_fade_begins_at_the_coarse_picture_and_ends_at_the_whole(self):
         model = Growing(**DIGITS, grow_at=0, fade_steps=4)
         model.phase_entered.assign(1)
@@ -131,6 +159,17 @@ class TestStages:
         assert int(loaded.top.optimizer.iterations) == 8
         with pytest.warns(UserWarning, match="have not been trained: bottom"):
             loaded.sample(1)
+
+    def test_the_whole_reads_its_parts_averages(self, batches):
+        model = TwoLevels((4, 4, 1), levels=4, seed=0)
+        averaged = PixelCNN.from_config(model.top.get_config() | {"average_decay": 0.99})
+        averaged.compile(keras.optimizers.SGD(1.0))
+        averaged.fit(model.stage_data("top", batches), epochs=3, verbose=0)
+        model.top = averaged
+        with model.reading_averages():
+            inside = np.array(averaged.trainable_weights[0].value)
+        np.testing.assert_array_equal(inside, averaged._averages.twins[0])
+        assert (inside != np.array(averaged.trainable_weights[0])).any()
 
     def test_the_parts_are_given_what_they_are_of(self, batches):
         model = TwoLevels((4, 4, 1), levels=4)

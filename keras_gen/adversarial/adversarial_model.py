@@ -237,8 +237,9 @@ class AdversarialModel(Model):
 
     def train_step(self, data):
         x, conditions = self.unpack(data)
-        if x.shape[0] is not None:
-            self._check_batch_size(x.shape[0])
+        if x.shape[0] is not None and not tf.executing_eagerly():
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            self._check_batch_size(x.shape[0] * replicas)
         for step, share in enumerate(self._shares(x, conditions)):
 
             def of_discriminator(step=step, share=share):
@@ -265,6 +266,12 @@ class AdversarialModel(Model):
         k = self.discriminator_steps
         if k == 1:
             return [(x, conditions)]
+        if x.shape[0] is None or x.shape[0] < k:
+            # A last batch of fewer examples than steps goes round again.
+            num = tf.shape(x)[0]
+            again = tf.range(tf.maximum(num, k)) % tf.maximum(num, 1)
+            x = tf.gather(x, again)
+            conditions = {name: tf.gather(value, again) for name, value in conditions.items()}
         first: Any = 0
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             first, _ = place_in_global_batch(tf.shape(x)[0])

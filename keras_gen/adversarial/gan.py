@@ -59,6 +59,6 @@ class GAN(AdversarialModel, LatentModel, GenerativeModel):
     def call(self, inputs, training=False):
         """Decodes latents: `[n, latent_dim]`, or a dict of them as "x" and of conditions."""
         given = dict(inputs) if isinstance(inputs, dict) else {"x": inputs}
-        latents = tf.convert_to_tensor(given.pop("x"), tf.float32)
+        latents = tf.cast(tf.convert_to_tensor(given.pop("x")), tf.float32)
         with self.reading_averages():
             return self._decode(latents, self._conditions(latents, given))

@@ -12,7 +12,7 @@ class PlayersOptimizer(keras.optimizers.Optimizer):
     """The optimizers of a generator and a discriminator, as one.
 
     It takes no steps itself: the game steps with `generator` and with `discriminator`. Its learning
-    rate is the generator's; setting it scales both.
+    rate is the generator's; setting it sets both, in the ratio that they had at first.
 
     Args:
         generator: the generator's optimizer.
@@ -36,6 +36,7 @@ class PlayersOptimizer(keras.optimizers.Optimizer):
                 "optimizer keeps slots for the weights of one player."
             )
         self.generator, self.discriminator = generator, discriminator
+        self._ratio = _rate(discriminator) / (_rate(generator) or 1.0) or 1.0
         self.built = True
 
     @property
@@ -65,9 +66,8 @@ class PlayersOptimizer(keras.optimizers.Optimizer):
 
     @learning_rate.setter
     def learning_rate(self, learning_rate: Any) -> None:
-        factor = float(learning_rate) / float(self.generator.learning_rate)
-        for player in self.players:
-            player.learning_rate = float(player.learning_rate) * factor
+        self.generator.learning_rate = learning_rate
+        self.discriminator.learning_rate = float(learning_rate) * self._ratio
 
     def build(self, variables: list) -> None:
         """Does nothing: `build_players` builds each player's optimizer."""
@@ -102,6 +102,12 @@ class PlayersOptimizer(keras.optimizers.Optimizer):
             for name in ("generator", "discriminator")
         }
         return cls(**players, name=config["name"])
+
+
+def _rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """The learning rate of a player, at its first step where it follows a schedule."""
+    inner: Any = getattr(optimizer, "inner_optimizer", optimizer)
+    return float(inner.learning_rate)
 
 
 def player_weights(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.formats.images import Images, grid
+from keras_gen.formats.images import Grid, grid
 from keras_gen.generative_model import GenerativeModel
 
 
@@ -33,8 +33,12 @@ class SampleGrid(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         format = self.model.format
-        is_picture = isinstance(format, Images) and format.image_shape[-1] in (1, 3)
-        if is_picture and isinstance(self.model, GenerativeModel):
+        is_picture = isinstance(format, Grid) and format.image_shape[-1] in (1, 3)
+        if (
+            is_picture
+            and isinstance(self.model, GenerativeModel)
+            and self.model.sample_condition_inputs().keys() <= {"labels"}
+        ):
             self.writer = tf.summary.create_file_writer(str(self.log_dir))
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:

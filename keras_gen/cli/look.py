@@ -102,11 +102,12 @@ def complete(
     """Draw the missing lower part of test images: a row each, the original and the hidden first."""
     import numpy as np
 
-    from keras_gen import Images, runs
+    from keras_gen import runs
     from keras_gen.autoregressive.autoregressive_model import AutoregressiveModel
+    from keras_gen.formats import Grid
 
     model = runs.load_model(run)
-    if not (isinstance(model, AutoregressiveModel) and isinstance(model.format, Images)):
+    if not (isinstance(model, AutoregressiveModel) and isinstance(model.format, Grid)):
         raise ValueError(
             f"run must hold a model that completes images, not {type(model).__name__}."
         )

@@ -135,6 +135,25 @@ def test_each_discriminator_step_has_data_and_noise_of_its_own():
     assert len(np.unique([fake.sum() for _, fake in seen])) == 3
 
 
+def test_a_last_batch_smaller_than_the_steps_trains():
+    model = small(discriminator_steps=5)
+    model.fit(np.repeat(IMAGES, 2, axis=0)[:11], batch_size=10, verbose=0)
+    assert int(model.optimizer.discriminator.iterations) == 10
+
+
+def test_a_rate_may_begin_at_zero():
+    model = small()
+    warm_up = keras.callbacks.LearningRateScheduler(lambda epoch: 0.1 * epoch)
+    model.fit(IMAGES, epochs=3, verbose=0, callbacks=[warm_up])
+    rates = [float(player.learning_rate) for player in model.optimizer.players]
+    assert rates == pytest.approx([0.2, 0.2])
+
+
+def test_two_kinds_of_averages_are_refused():
+    with pytest.raises(ValueError, match="use_ema must be off"):
+        small(average_decay=0.9).compile(keras.optimizers.Adam(use_ema=True))
+
+
 def test_a_batch_that_the_steps_cannot_share_is_refused():
     model = small(discriminator_steps=5)
     before = model.get_weights()

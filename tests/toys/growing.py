@@ -10,7 +10,7 @@ from keras_gen.signature import ROUNDED
 
 
 @keras.saving.register_keras_serializable("toys")
-class Growing(PhasedModel, GenerativeModel):
+class Growing(GenerativeModel, PhasedModel):
     """Learns the mean picture: a quarter of its size in phase 0, all of it in phase 1."""
 
     sample_output = ROUNDED
