@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -107,7 +108,7 @@ class PlayersOptimizer(keras.optimizers.Optimizer):
 def _rate(optimizer: keras.optimizers.Optimizer) -> float:
     """The learning rate of a player, at its first step where it follows a schedule."""
     inner: Any = getattr(optimizer, "inner_optimizer", optimizer)
-    return float(inner.learning_rate)
+    return float(tf.convert_to_tensor(inner.learning_rate).numpy())  # of a strategy's, too
 
 
 def player_weights(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
