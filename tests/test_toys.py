@@ -171,6 +171,19 @@ class TestStages:
         np.testing.assert_array_equal(inside, averaged._averages.twins[0])
         assert (inside != np.array(averaged.trainable_weights[0])).any()
 
+    def test_the_parts_draw_with_noise_of_their_own(self, monkeypatch):
+        model = TwoLevels((4, 4, 1), levels=4, seed=0)
+        seen = []
+        for part in (model.top, model.bottom):
+
+            def spy(noise, *rest, draw=part.draw):
+                seen.append(noise.bits((4,)).numpy())
+                return draw(noise, *rest)
+
+            monkeypatch.setattr(part, "draw", spy)
+        model.draw(random.Noise([1, 2]), {}, {"temperature": tf.ones(2)})
+        assert not np.intersect1d(*seen).size
+
     def test_the_parts_are_given_what_they_are_of(self, batches):
         model = TwoLevels((4, 4, 1), levels=4)
         x = next(iter(batches))
