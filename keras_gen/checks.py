@@ -105,11 +105,6 @@ def mask(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     value = np.asarray(value)
     if value.dtype != bool:
         raise ValueError(f"{name} must be bool, received dtype {value.dtype}.")
-    return for_each(name, value, shape)
-
-
-def for_each(name: str, value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """An array of a batch's shape, or of one example's, which then serves for all."""
     if value.shape not in (shape, shape[1:]):
         raise ValueError(
             f"{name} must have shape {list(shape)} or {list(shape[1:])}, received "

@@ -60,8 +60,7 @@ class ExplicitModel(GenerativeModel):
         Example:
             >>> model.log_prob(images).mean()
         """
-        inputs = {self.format.name: self.check_data(x), "labels": labels, **conditions}
-        return self.run("log_prob", **inputs)["log_prob"]
+        return self._run_on("log_prob", x, labels=labels, **conditions)["log_prob"]
 
     def _signatures(self):
         def log_prob(**inputs):

@@ -56,6 +56,19 @@ class LatentModel(Model):
         """Latents of the prior, as a deterministic function of noise: the nest, `[n, ...]` each."""
         return noise.normal((self.latent_dim,))
 
+    def truncation_input(self) -> dict[str, Input]:
+        """The setting `truncation`, of models that draw: see `_draw_truncated`."""
+        return {"truncation": Input((None,), "float32", minimum=0.0, default=1.0)}
+
+    def _draw_truncated(self, noise: Noise, settings: dict[str, tf.Tensor]) -> Any:
+        """Latents of the prior times `truncation`: 1 changes nothing, 0 draws the centre."""
+
+        def truncated(latents):
+            shape = [-1, *[1] * (latents.shape.rank - 1)]
+            return latents * tf.reshape(settings["truncation"], shape)
+
+        return tf.nest.map_structure(truncated, self._draw_latents(noise))
+
     def _decode(self, latents: Any, conditions: Conditions) -> tf.Tensor:
         """The graph function of `decode`: from the nest of latents to stored data `[n, ...]`."""
         raise NotImplementedError(f"{type(self).__name__} must supply _decode().")
@@ -174,7 +187,7 @@ class LatentModel(Model):
         Example:
             >>> latents = model.encode(images)
         """
-        latents = self._run_on("encode", x, labels, conditions)
+        latents = self._run_encoder("encode", x, labels, conditions)
         return latents.get(_ONE, latents)
 
     def reconstruct(self, x: Any, labels: Any = None, **conditions: Any) -> np.ndarray:
@@ -183,13 +196,12 @@ class LatentModel(Model):
         Returns:
             Stored data, of the shape of `x`.
         """
-        return self._run_on("reconstruct", x, labels, conditions)["reconstructions"]
+        return self._run_encoder("reconstruct", x, labels, conditions)["reconstructions"]
 
-    def _run_on(self, name: str, x: Any, labels: Any, conditions: dict[str, Any]) -> dict:
+    def _run_encoder(self, name: str, x: Any, labels: Any, conditions: dict[str, Any]) -> dict:
         if not self.has_encoder:
             raise ValueError(f"{type(self).__name__} has no encoder: {name} needs one.")
-        inputs = {self.format.name: self.check_data(x), "labels": labels, **conditions}
-        return self.run(name, **inputs)
+        return self._run_on(name, x, labels=labels, **conditions)
 
     def _check_latents(self, name: str, latents: Any) -> dict[str, np.ndarray]:
         """Latents by name, each with its batch axis."""

@@ -104,6 +104,10 @@ class Model(TrainingStep, Configured, keras.Model):
         """What `model(x)` and `predict` give: the pass that best says what the model is for."""
         raise NotImplementedError(f"{type(self).__name__} has no forward pass.")
 
+    def forward_input(self) -> Input:
+        """What `forward` takes: data, or in its place the latents of a model that decodes them."""
+        return self.format.input()
+
     def condition_inputs(self) -> dict[str, Input]:
         """What an example comes with, by name; "labels", of a conditional model."""
         if self.num_classes is None:
@@ -261,7 +265,7 @@ class Model(TrainingStep, Configured, keras.Model):
             training: must be `False`: models train by `fit`.
         """
         given = dict(inputs) if isinstance(inputs, dict) else {"x": inputs}
-        x = self.format.check_in_graph(given.pop("x"))
+        x = self.forward_input().check_in_graph("x", given.pop("x"))
         with self.reading_averages():
             return self.forward(x, self._conditions(x, given))
 
@@ -318,6 +322,10 @@ class Model(TrainingStep, Configured, keras.Model):
         tensors = [tf.convert_to_tensor(array) for array in arrays.values()]
         outputs = signatures[name].graph()(*tensors)
         return {name: value.numpy() for name, value in outputs.items()}
+
+    def _run_on(self, name: str, x: Any, **inputs: Any) -> dict[str, np.ndarray]:
+        """Runs a signature that takes data, and what that comes with."""
+        return self.run(name, **{self.format.name: self.check_data(x)}, **inputs)
 
     # ---- ships -----------------------------------------------------------------------------------
 

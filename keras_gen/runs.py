@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import importlib.metadata
-import inspect
 import json
 import os
 import re
@@ -22,6 +21,7 @@ import tensorflow as tf
 
 from keras_gen import data
 from keras_gen.callbacks import EpochCheckpoint, SampleGrid, latest_checkpoint
+from keras_gen.configuration import constructor_options
 from keras_gen.model import Model
 
 CONFIG, HISTORY, LOGS, MODEL = "config.json", "history.csv", "logs", "model.keras"
@@ -239,16 +239,9 @@ def plain_options(model_class: type[Model]) -> dict[str, Any]:
         >>> plain_options(DCGAN)["latent_dim"]
         100
     """
-    parameters: dict[str, inspect.Parameter] = {}
-    for parent in inspect.getmro(model_class):
-        if constructor := vars(parent).get("__init__"):
-            own = inspect.signature(constructor).parameters
-            parameters |= {name: own[name] for name in own if name not in parameters}
-            if parent is Model or "kwargs" not in own:
-                break
     return {
         name: parameter.default
-        for name, parameter in parameters.items()
+        for name, parameter in constructor_options(model_class).items()
         if parameter.kind is parameter.KEYWORD_ONLY  # data arguments are not
         and parameter.default is not parameter.empty
         and name not in _SAID_ELSEWHERE

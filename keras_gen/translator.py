@@ -41,8 +41,7 @@ class Translator(Model):
         Example:
             >>> photos = model.translate(drawings)
         """
-        inputs = {self.format.name: self.check_data(x), "labels": labels, **conditions}
-        return self.run("translate", **inputs)["translations"]
+        return self._run_on("translate", x, labels=labels, **conditions)["translations"]
 
     def forward(self, x, conditions):
         return self._translate(x, conditions)

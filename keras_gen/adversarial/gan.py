@@ -13,7 +13,7 @@ from keras_gen.generative_model import GenerativeModel
 from keras_gen.latent_model import LatentModel
 from keras_gen.layers.labels import with_labels
 from keras_gen.model import Conditions
-from keras_gen.signature import ROUNDED, Input
+from keras_gen.signature import ROUNDED
 
 
 class GAN(AdversarialModel, LatentModel, GenerativeModel):
@@ -32,7 +32,7 @@ class GAN(AdversarialModel, LatentModel, GenerativeModel):
 
     def setting_inputs(self):
         """`truncation`: latents are multiplied by it; 1 changes nothing, 0 draws the centre."""
-        return {"truncation": Input((None,), "float32", minimum=0.0, default=1.0)}
+        return self.truncation_input()
 
     def from_latents(self, latents: tf.Tensor, conditions: Conditions, training: bool = False):
         """G(z), as the discriminator sees it."""
@@ -48,17 +48,13 @@ class GAN(AdversarialModel, LatentModel, GenerativeModel):
         return tf.cast(self.discriminator(inputs, training=training), tf.float32)[:, 0]
 
     def draw(self, noise, conditions, settings):
-        latents = self._draw_latents(noise) * settings["truncation"][:, None]
-        return self._decode(latents, conditions)
+        return self._decode(self._draw_truncated(noise, settings), conditions)
 
     def _decode(self, latents, conditions):
         return self.format.from_unit(self.from_latents(latents, conditions))
 
-    # ---- the forward pass takes latents ----------------------------------------------------------
+    def forward_input(self):
+        return self.latent_inputs()["latents"]
 
-    def call(self, inputs, training=False):
-        """Decodes latents: `[n, latent_dim]`, or a dict of them as "x" and of conditions."""
-        given = dict(inputs) if isinstance(inputs, dict) else {"x": inputs}
-        latents = tf.cast(tf.convert_to_tensor(given.pop("x")), tf.float32)
-        with self.reading_averages():
-            return self._decode(latents, self._conditions(latents, given))
+    def forward(self, x, conditions):
+        return self._decode(x, conditions)

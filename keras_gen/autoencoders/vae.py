@@ -225,12 +225,10 @@ class VAE(LatentModel, GenerativeModel):
 
     def setting_inputs(self):
         """`temperature` of the pixels' draw; `truncation`, what latents are scaled by."""
-        truncation = Input((None,), "float32", minimum=0.0, default=1.0)
-        return super().setting_inputs() | {"truncation": truncation}
+        return super().setting_inputs() | self.truncation_input()
 
     def draw(self, noise, conditions, settings):
-        latents = self._draw_latents(noise) * settings["truncation"][:, None]
-        parameters = self.parameters(latents, conditions)
+        parameters = self.parameters(self._draw_truncated(noise, settings), conditions)
         observation = self.likelihood.noise(noise, self.image_shape, stream=_OBSERVATION)
         temperature = settings["temperature"][:, None, None, None]
         return self.format.store(self.likelihood.draw(parameters, observation, temperature))

@@ -114,8 +114,7 @@ class AutoregressiveModel(ExplicitModel):
         """
         if per_dimension and not self.has_conditionals:
             raise ValueError("per_dimension must be False: this model mixes several orders.")
-        inputs = {self.format.name: self.check_data(x), "labels": labels, **conditions}
-        outputs = self.run("log_prob", **inputs)
+        outputs = self._run_on("log_prob", x, labels=labels, **conditions)
         return outputs["log_conditionals" if per_dimension else "log_prob"]
 
     def complete(

@@ -14,6 +14,7 @@ from keras_gen import checks
 from keras_gen.ancestral_sampling import take_turns
 from keras_gen.autoregressive.layers.dense_head import DenseHead
 from keras_gen.autoregressive.layers.recurrent_layer import CELLS, RecurrentLayer
+from keras_gen.autoregressive.layers.stepwise import begin_row_in_all
 from keras_gen.autoregressive.sequence_model import SequenceModel
 from keras_gen.formats import Text
 
@@ -107,7 +108,7 @@ class CharRNN(SequenceModel):
         # Step by step, as samples are drawn: Keras's recurrent layers do not all convert to ONNX.
         weights = [layer.step_weights() for layer in self.stack]
         row_caches = [layer.empty(num, self.row_length) for layer in self.stack]
-        begun = self._begin_row(0, None, row_caches, weights)
+        begun = begin_row_in_all(self.stack, 0, None, row_caches, weights)
         shared, features = [of_layer.shared for of_layer in begun], [()] * len(begun)
         inputs = tf.transpose(inputs)  # [time, n]
 

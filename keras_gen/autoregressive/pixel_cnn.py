@@ -125,16 +125,7 @@ class PixelCNN(PixelStack):
         self.kernel_size = checks.odd("kernel_size", kernel_size, 3)
         self.first_kernel_size = checks.odd("first_kernel_size", first_kernel_size, 3)
 
-        first = MaskedConv2D(
-            self.embedding.size,
-            filters,
-            first_kernel_size,
-            channels,
-            strict=True,
-            num_classes=num_classes,
-            dtype=self.dtype_policy,
-            name="first",
-        )
+        first = self.first_convolution(filters, first_kernel_size)
         blocks = [
             ResidualBlock(
                 filters, kernel_size, channels, dtype=self.dtype_policy, name=f"block_{i + 1}"

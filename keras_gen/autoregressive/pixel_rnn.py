@@ -11,7 +11,6 @@ from typing import Any
 import keras
 
 from keras_gen import checks
-from keras_gen.autoregressive.layers.masked_convolution import MaskedConv2D
 from keras_gen.autoregressive.layers.pixel_lstm import DiagonalBiLSTM, RowLSTM
 from keras_gen.autoregressive.pixel_stack import PixelStack
 
@@ -75,16 +74,7 @@ class PixelRNN(PixelStack):
         self.num_blocks = checks.in_range("num_blocks", num_blocks, 1, 1000)
         self.first_kernel_size = checks.odd("first_kernel_size", first_kernel_size, 3)
 
-        first = MaskedConv2D(
-            self.embedding.size,
-            filters,
-            first_kernel_size,
-            channels,
-            strict=True,
-            num_classes=num_classes,
-            dtype=self.dtype_policy,
-            name="first",
-        )
+        first = self.first_convolution(filters, first_kernel_size)
         lstms = [
             RECURRENCES[recurrence](
                 filters,

@@ -10,7 +10,13 @@ import tensorflow as tf
 from keras_gen import checks
 from keras_gen.ancestral_sampling import Row, Step, joined
 from keras_gen.autoregressive.layers.head import Head
-from keras_gen.autoregressive.layers.stepwise import Place, StepwiseLayer
+from keras_gen.autoregressive.layers.masked_convolution import MaskedConv2D
+from keras_gen.autoregressive.layers.stepwise import (
+    Place,
+    StepwiseLayer,
+    begin_row_in_all,
+    end_row_in_all,
+)
 from keras_gen.autoregressive.pixel_model import PixelModel
 
 
@@ -21,6 +27,24 @@ class PixelStack(PixelModel):
     hides a channel from itself; all others, and the head, see it. A subclass builds its layers in
     its constructor, and ends it with `stack_layers`.
     """
+
+    def first_convolution(self, filters: int, kernel_size: int) -> MaskedConv2D:
+        """The masked convolution of the image itself, whose outputs labels shift.
+
+        Args:
+            filters: features that it gives.
+            kernel_size: odd.
+        """
+        return MaskedConv2D(
+            self.embedding.size,
+            filters,
+            kernel_size,
+            self.image_shape[-1],
+            strict=True,
+            num_classes=self.num_classes,
+            dtype=self.dtype_policy,
+            name="first",
+        )
 
     def stack_layers(
         self, layers: Sequence[StepwiseLayer], filters: int, head_filters: int
@@ -65,10 +89,7 @@ class PixelStack(PixelModel):
         source = None if source is None else tf.cast(source, tf.float32)
 
         def begin_row(row, stream, caches, _):
-            begun = []
-            for layer, cache, of_layer in zip(layers, caches, weights, strict=True):
-                begun.append(layer.begin_row(row, stream, cache, of_layer.row))
-                stream = begun[-1].stream
+            begun = begin_row_in_all(layers, row, stream, caches, weights)
             of_source = [] if source is None else [tf.gather(source, row, axis=1)]
             return Row(
                 features=([of_layer.features for of_layer in begun], of_source),
@@ -106,8 +127,7 @@ class PixelStack(PixelModel):
             return Step(joined(values), [cache for cache, _ in ended], [kept for _, kept in ended])
 
         def end_row(begun, caches, kept):
-            parts = zip(layers, begun.row_cache, caches, kept, strict=True)
-            return [layer.end_row(*of_layer) for layer, *of_layer in parts]
+            return end_row_in_all(layers, begun.row_cache, caches, kept)
 
         return self.raster_scan(
             num,

@@ -11,7 +11,13 @@ import tensorflow as tf
 from keras_gen import checks
 from keras_gen.ancestral_sampling import Given, Row, Step, ancestral_sampling
 from keras_gen.autoregressive.autoregressive_model import AutoregressiveModel
-from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, StepwiseLayer
+from keras_gen.autoregressive.layers.stepwise import (
+    Place,
+    StepWeights,
+    StepwiseLayer,
+    begin_row_in_all,
+    end_row_in_all,
+)
 from keras_gen.formats import Text, Tokenized
 from keras_gen.likelihoods import Categorical
 from keras_gen.model import Conditions
@@ -122,7 +128,7 @@ class SequenceModel(AutoregressiveModel):
         def begin_row(row, caches, _):
             token, row_caches = caches
             stream = None if local is None else tf.gather(local, row, axis=1)
-            begun = self._begin_row(row, stream, row_caches, weights)
+            begun = begin_row_in_all(self.stack, row, stream, row_caches, weights)
             return Row(
                 features=[of_layer.features for of_layer in begun],
                 noise=self.likelihood.noise(noise, (columns,), step=row),
@@ -144,9 +150,8 @@ class SequenceModel(AutoregressiveModel):
             return Step(token, (token, caches), kept)
 
         def end_row(begun, caches, _, kept):
-            token, of_layers = caches
-            parts = zip(self.stack, begun.row_cache, of_layers, kept, strict=True)
-            return token, [layer.end_row(*of_layer) for layer, *of_layer in parts]
+            token, column_caches = caches
+            return token, end_row_in_all(self.stack, begun.row_cache, column_caches, kept)
 
         beginning = tf.fill([num], self.format.num_tokens)
         tokens = ancestral_sampling(
@@ -162,16 +167,6 @@ class SequenceModel(AutoregressiveModel):
         )  # [rows, columns, n]
         tokens = tf.reshape(tokens, [num_rows * columns, -1])[:length]
         return self.format.decode(tf.transpose(tokens))
-
-    def _begin_row(
-        self, row: Any, stream: tf.Tensor | None, row_caches: list, weights: list[StepWeights]
-    ) -> list[Begun]:
-        """Begins a row in all layers."""
-        begun = []
-        for layer, cache, of_layer in zip(self.stack, row_caches, weights, strict=True):
-            begun.append(layer.begin_row(row, stream, cache, of_layer.row))
-            stream = begun[-1].stream
-        return begun
 
     def _step(
         self,

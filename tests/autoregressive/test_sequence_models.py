@@ -311,8 +311,8 @@ def test_keras_layers_and_our_steps_agree(cell):
         (lambda: WaveNet(levels=300), "levels must be 2 to 256, received 300"),
         (lambda: CharRNN("ab", num_classes=3), "num_classes must be None: CharRNN has no use for"),
         (lambda: Transformer(Tokens(4)), "length must be given"),
-        (lambda: Transformer("abc"), "format must be"),
-        (lambda: Transformer(Points(2)), "format must be"),
+        (lambda: Transformer("abc"), "format must be one that has tokens, .* received 'abc'"),
+        (lambda: Transformer(Points(2)), "format must be one that has tokens, such as Text"),
         (lambda: Transformer(Images((None, None, 1)), 5), "format must have no free sides"),
         (lambda: Transformer(Images((2, 2, 1)), 5), "length must be 4, as the format has it"),
         (
@@ -322,7 +322,7 @@ def test_keras_layers_and_our_steps_agree(cell):
         (lambda: Transformer(Tokens(4), 8, positions="none"), "positions must be one of learned,"),
         (
             lambda: Transformer(Tokens(4), 8, model_dim=8).log_prob(np.zeros((1, 9), int)),
-            "x must have",
+            "x must have at most 8 tokens, received 9",
         ),
     ],
     ids=range(14),

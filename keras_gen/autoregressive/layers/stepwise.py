@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -136,3 +137,29 @@ class StepwiseLayer(keras.layers.Layer, abc.ABC):
             kept: of all columns: a nest of `[n, columns, k]`.
         """
         return row_cache
+
+
+def begin_row_in_all(
+    layers: Sequence[StepwiseLayer],
+    row: tf.Tensor,
+    stream: Any,
+    row_caches: Sequence[Any],
+    weights: Sequence[StepWeights],
+) -> list[Begun]:
+    """Begins a row in layers that follow each other: each takes the stream of the one before."""
+    begun = []
+    for layer, row_cache, step_weights in zip(layers, row_caches, weights, strict=True):
+        begun.append(layer.begin_row(row, stream, row_cache, step_weights.row))
+        stream = begun[-1].stream
+    return begun
+
+
+def end_row_in_all(
+    layers: Sequence[StepwiseLayer],
+    row_caches: Sequence[Any],
+    caches: Sequence[Any],
+    kept: Sequence[Any],
+) -> list[Any]:
+    """Ends a row in all layers: their caches of the next row."""
+    parts = zip(layers, row_caches, caches, kept, strict=True)
+    return [layer.end_row(row_cache, cache, kept) for layer, row_cache, cache, kept in parts]
