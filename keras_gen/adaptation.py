@@ -30,7 +30,14 @@ def first_batch(x: Any, y: Any, batch_size: int | None) -> tuple[Any, Any]:
         return batch, _chained(batch, x)
     if hasattr(x, "__getitem__"):  # a PyDataset
         return x[0], x
-    return next(iter(x)), x
+    return tf.nest.map_structure(_of_all_replicas, next(iter(x))), x
+
+
+def _of_all_replicas(value: Any) -> Any:
+    """A global batch, of which a distributed dataset gives each replica its share."""
+    if not isinstance(value, tf.distribute.DistributedValues):
+        return value
+    return tf.concat(value.values, axis=0)
 
 
 def _chained(batch: Any, rest: Iterator) -> Iterator:

@@ -125,7 +125,7 @@ def ancestral_sampling(
     num_kept = sum(tf.nest.flatten(kept))
     outputs = [value, tf.TensorSpec([None, num_kept])] if num_kept else [value]
 
-    def draw_row(row, row_cache, row_phase):
+    def draw_row(row: tf.Tensor, row_cache: Any, row_phase: int) -> tuple[Any, list[tf.Tensor]]:
         begun = begin_row(row, row_cache, row_phase)
         given_row = None if given is None else given.at(row)
         # A step reads one array faster than several, and by a gather, which is one operation in
@@ -134,7 +134,9 @@ def ancestral_sampling(
         sizes = tf.nest.map_structure(lambda part: part.shape[-1], begun.features)
         features, noise = (None if x is None else column_first(x) for x in (features, begun.noise))
 
-        def draw_column(index, column_cache, column_phase):
+        def draw_column(
+            index: tf.Tensor, column_cache: Any, column_phase: int
+        ) -> tuple[Any, list[tf.Tensor]]:
             of_column = None if features is None else tf.gather(features, index)
             column = Column(
                 apart(of_column, sizes),
@@ -197,7 +199,9 @@ def take_turns(
         The last state, and the outputs of all turns, each `[count, ...]`.
     """
 
-    def turns(index, state, arrays):
+    def turns(
+        index: tf.Tensor, state: Any, arrays: list[tf.TensorArray]
+    ) -> tuple[tf.Tensor, Any, list[tf.TensorArray]]:
         taken = []
         for phase in range(unroll):
             at = index if unroll == 1 else index * unroll + phase

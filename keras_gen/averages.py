@@ -25,7 +25,7 @@ class Averages:
     Polyak & Juditsky 1992; of generators, Yazici et al. 2019, arXiv 1806.04498.
     """
 
-    def __init__(self, model: Model, decay: float):
+    def __init__(self, model: Model, decay: float) -> None:
         self.model, self.decay = model, decay
         self.weights: list[keras.Variable] = []
         self.twins: list[keras.Variable] = []

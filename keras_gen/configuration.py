@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import keras
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # What every model's configuration holds, wherever its constructor takes it.
 _ALWAYS = ("seed", "name", "dtype")
@@ -25,8 +29,10 @@ class Configured:
     seed: int
     dtype_policy: Any
     _passed_on: tuple[str, ...]
+    get_weights: Callable[[], list]
+    set_weights: Callable[[list], None]
 
-    def __new__(cls, *args: Any, **kwargs: Any):
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         instance = super().__new__(cls, *args, **kwargs)
         # Past Keras's tracking, which begins in the constructor.
         named = _named(cls)
@@ -41,7 +47,7 @@ class Configured:
         return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None):
+    def from_config(cls, config: dict[str, Any], custom_objects: dict | None = None) -> Self:
         """Builds the model from what `get_config` gave."""
         return cls(
             **{
@@ -52,7 +58,7 @@ class Configured:
             }
         )
 
-    def in_float32(self):
+    def in_float32(self) -> Self:
         """This model, or a copy that computes in float32 where this one computes in less."""
         config = self.get_config()
         in_float32 = _with_float32(config)

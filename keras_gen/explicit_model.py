@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,16 +30,17 @@ class ExplicitModel(GenerativeModel):
         """The exact log-probability of each example, in nats: float32 `[n]`."""
         raise NotImplementedError(f"{type(self).__name__} must supply _log_prob().")
 
-    def objective(self, x, conditions, training):
+    def objective(
+        self, x: tf.Tensor, conditions: Conditions, training: bool
+    ) -> dict[str, tf.Tensor]:
         return self.terms_of(self._log_prob(x, conditions, training), x)
 
     def terms_of(self, log_prob: tf.Tensor, x: tf.Tensor) -> dict[str, tf.Tensor]:
         """The terms of an objective, from each example's log-probability in nats."""
         nll = -log_prob
-        dimensions = tf.cast(self.format.num_dimensions(x), nll.dtype)
-        return {"loss": nll, "nll": nll, "bits_per_dim": nll / (dimensions * math.log(2.0))}
+        return {"loss": nll, "nll": nll, "bits_per_dim": self.format.bits_per_dim(nll, x)}
 
-    def forward(self, x, conditions):
+    def forward(self, x: tf.Tensor, conditions: Conditions) -> tf.Tensor:
         return self._log_prob(x, conditions)
 
     def log_prob(self, x: Any, labels: Any = None, **conditions: Any) -> np.ndarray:
@@ -62,8 +62,8 @@ class ExplicitModel(GenerativeModel):
         """
         return self._run_on("log_prob", x, labels=labels, **conditions)["log_prob"]
 
-    def _signatures(self):
-        def log_prob(**inputs):
+    def _signatures(self) -> dict[str, Signature]:
+        def log_prob(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"log_prob": self._log_prob(inputs.pop(self.format.name), inputs)}
 
         inputs = {self.format.name: self.data_input()} | self.condition_inputs()

@@ -84,8 +84,8 @@ class GenerativeModel(Model):
             {name: value for name, value in inputs.items() if name in settings},
         )
 
-    def _signatures(self):
-        def sample(seeds, **inputs):
+    def _signatures(self) -> dict[str, Signature]:
+        def sample(seeds: tf.Tensor, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"samples": self.draw(Noise(seeds), *self.split_inputs(inputs))}
 
         inputs = {"seeds": Input((None,), "int64")}

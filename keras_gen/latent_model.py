@@ -38,7 +38,7 @@ class LatentModel(Model):
     has_encoder: bool = False
     decode_output: Output = DECISION
 
-    def __init__(self, *, latent_dim: int, **kwargs: Any):
+    def __init__(self, *, latent_dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.latent_dim = checks.positive("latent_dim", latent_dim)
 
@@ -63,7 +63,7 @@ class LatentModel(Model):
     def _draw_truncated(self, noise: Noise, settings: dict[str, tf.Tensor]) -> Any:
         """Latents of the prior times `truncation`: 1 changes nothing, 0 draws the centre."""
 
-        def truncated(latents):
+        def truncated(latents: tf.Tensor) -> tf.Tensor:
             shape = [-1, *[1] * (latents.shape.rank - 1)]
             return latents * tf.reshape(settings["truncation"], shape)
 
@@ -221,17 +221,17 @@ class LatentModel(Model):
         latents = {name: inputs.pop(name) for name in self.latent_inputs()}
         return (latents[_ONE] if [*latents] == [_ONE] else latents), inputs
 
-    def _signatures(self):
+    def _signatures(self) -> dict[str, Signature]:
         name = self.format.name
 
-        def decode(**inputs):
+        def decode(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             return {name: self._decode(*self._nest(inputs))}
 
-        def encode(**inputs):
+        def encode(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             latents = self._encode(inputs.pop(name), inputs)
             return latents if isinstance(latents, dict) else {_ONE: latents}
 
-        def reconstruct(**inputs):
+        def reconstruct(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             latents = self._encode(inputs.pop(name), inputs)
             return {"reconstructions": self._decode(latents, inputs)}
 

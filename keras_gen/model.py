@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -52,7 +52,7 @@ class Model(TrainingStep, Configured, keras.Model):
         average_decay: float | None = None,
         seed: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         # Without autocasting: half precision must not round stored floats.
         super().__init__(autocast=False, **kwargs)
         if num_classes is not None:
@@ -68,6 +68,7 @@ class Model(TrainingStep, Configured, keras.Model):
         self._made_signatures: dict[str, Signature] | None = None
         self._averages: Averages | None = None
         self._evaluates_averages = False
+        self._test_of_averages: Any = None
         starts_from_data = type(self).adapt is not Model.adapt
         self._adapted = self._counter("adapted") if starts_from_data else None
 
@@ -162,6 +163,7 @@ class Model(TrainingStep, Configured, keras.Model):
         if optimizer is None:
             optimizer = keras.optimizers.Adam(**self.default_optimizer)
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
+        self._test_of_averages = None
         players = getattr(self.optimizer, "players", [self.optimizer])
         inner = [getattr(player, "inner_optimizer", player) for player in players]
         if self.average_decay is not None and any(each.use_ema for each in inner):
@@ -175,7 +177,9 @@ class Model(TrainingStep, Configured, keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
         self.optimizer.build(self.trainable_variables)
 
-    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any):
+    def fit(
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+    ) -> keras.callbacks.History:
         """Trains as `keras.Model.fit` does, whose arguments these are.
 
         Args:
@@ -206,7 +210,7 @@ class Model(TrainingStep, Configured, keras.Model):
 
     def evaluate(
         self, x: Any = None, y: Any = None, *args: Any, averages: bool = False, **kwargs: Any
-    ):
+    ) -> Any:
         """Measures as `keras.Model.evaluate` does, whose arguments these are.
 
         Args:
@@ -225,18 +229,30 @@ class Model(TrainingStep, Configured, keras.Model):
         self._check_arrays(x, y)
         if averages and self._averages is None:
             raise ValueError("averages must be False: the model keeps none, average_decay is None.")
-        if averages != self._evaluates_averages:
-            self._evaluates_averages, self.test_function = averages, None
-        return super().evaluate(x, y, *args, **kwargs)
+        with self._evaluating_averages() if averages else contextlib.nullcontext():
+            return super().evaluate(x, y, *args, **kwargs)
 
-    def measure(self, x: np.ndarray, y: Any = None, batch_size: int = 250, **options: Any) -> dict:
+    @contextlib.contextmanager
+    def _evaluating_averages(self) -> Iterator[None]:
+        """Within it, `test_step` reads the averages: a graph beside that of the weights."""
+        of_weights, self.test_function = self.test_function, self._test_of_averages
+        self._evaluates_averages = True
+        try:
+            yield
+        finally:
+            self._evaluates_averages = False
+            self._test_of_averages, self.test_function = self.test_function, of_weights
+
+    def measure(
+        self, x: np.ndarray, y: Any = None, batch_size: int = 250, *, num_samples: int = 50
+    ) -> dict[str, tuple[float, str]]:
         """Scores held-out data by all measures that the model brings.
 
         Args:
             x: stored data.
             y: labels, or a dict of conditions.
             batch_size: examples at a time; no score depends on it.
-            **options: of the measures of a model's family.
+            num_samples: of an estimate, for each example; scores that are exact need none.
 
         Returns:
             Pairs of a float and its unit, by name.
@@ -269,7 +285,7 @@ class Model(TrainingStep, Configured, keras.Model):
         with self.reading_averages():
             return self.forward(x, self._conditions(x, given))
 
-    def predict_step(self, data):
+    def predict_step(self, data: Any) -> tf.Tensor:
         x, given, _ = keras.utils.unpack_x_y_sample_weight(data)
         if isinstance(x, dict) or given is None:
             return self(x)
@@ -285,7 +301,7 @@ class Model(TrainingStep, Configured, keras.Model):
         return dict(self._made_signatures)
 
     def _of_averages(self, function: Callable) -> Callable:
-        def of_averages(**inputs):
+        def of_averages(**inputs: Any) -> Any:
             with self.reading_averages():
                 return function(**inputs)
 

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_gen.model import Model
+from keras_gen.signature import Signature
 
 
 class PhasedModel(Model):
@@ -27,7 +28,7 @@ class PhasedModel(Model):
 
     train_function: Any
 
-    def __init__(self, **kwargs: Any):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.phase_entered = self._counter("phase_entered")
         self._traced_phase = 0
@@ -46,20 +47,20 @@ class PhasedModel(Model):
         with tf.init_scope():
             return int(self.phase_entered.numpy())
 
-    def learned_weights(self):
+    def learned_weights(self) -> Sequence[keras.Variable]:
         return self.phase_weights(self.phase)
 
     # Graphs hold the phase as a constant: whoever asks for one gets one of the phase that is.
 
-    def signatures(self):
+    def signatures(self) -> dict[str, Signature]:
         self._notice_phase()
         return super().signatures()
 
-    def make_test_function(self, force: bool = False):
+    def make_test_function(self, force: bool = False) -> Any:
         self._notice_phase()
         return super().make_test_function(force)
 
-    def make_predict_function(self, force: bool = False):
+    def make_predict_function(self, force: bool = False) -> Any:
         self._notice_phase()
         return super().make_predict_function(force)
 
@@ -68,9 +69,10 @@ class PhasedModel(Model):
         if self.phase != self._traced_phase:
             self._traced_phase = self.phase
             self.train_function = self.test_function = self.predict_function = None
+            self._test_of_averages = None
             self._made_signatures = None
 
-    def make_train_function(self, force: bool = False):
+    def make_train_function(self, force: bool = False) -> None:
         self._notice_phase()
         if self.train_function is not None and not force:
             return
@@ -79,7 +81,7 @@ class PhasedModel(Model):
         super().make_train_function(force=True)
         train = self.train_function
 
-        def train_in_phase(iterator):
+        def train_in_phase(iterator: Any) -> Any:
             # Keras calls `self.train_function` at each step: a new one takes over at once.
             return self.train_function(iterator) if self._enter_phase() else train(iterator)
 

@@ -200,7 +200,7 @@ class Noise:
         TensorShape([2, 28, 28])
     """
 
-    def __init__(self, seeds: tf.Tensor, purpose: Purpose = Purpose.SAMPLE, part: int = 0):
+    def __init__(self, seeds: tf.Tensor, purpose: Purpose = Purpose.SAMPLE, part: int = 0) -> None:
         self.seeds = tf.convert_to_tensor(seeds, tf.int64)
         if not 0 <= part < 1 << (32 - _PURPOSE_BITS):
             raise ValueError(f"part must be in [0, 2**24), received {part}.")
@@ -230,21 +230,25 @@ class Noise:
         words = tf.stack(philox4x32(key, counter), axis=-1)
         return tf.reshape(tf.reshape(words, [-1, blocks * 4])[:, :size], [-1, *shape])
 
-    def uniform(self, shape: Sequence[int], stream: int = 0, step=0) -> tf.Tensor:
+    def uniform(
+        self, shape: Sequence[int], stream: int = 0, step: int | tf.Tensor = 0
+    ) -> tf.Tensor:
         """Uniform numbers, exact multiples of 2**-24: float32 `[n, *shape]` in (0, 1)."""
         bits = tf.bitwise.right_shift(self.bits(shape, stream, step), tf.constant(9, tf.uint32))
         return tf.cast(bits * 2 + 1, tf.float32) * 2.0**-24
 
-    def gumbel(self, shape: Sequence[int], stream: int = 0, step=0) -> tf.Tensor:
+    def gumbel(self, shape: Sequence[int], stream: int = 0, step: int | tf.Tensor = 0) -> tf.Tensor:
         """Standard Gumbel numbers: float32 `[n, *shape]`; argmax(logits + gumbel) is a draw."""
         return -tf.math.log(-tf.math.log(self.uniform(shape, stream, step)))
 
-    def logistic(self, shape: Sequence[int], stream: int = 0, step=0) -> tf.Tensor:
+    def logistic(
+        self, shape: Sequence[int], stream: int = 0, step: int | tf.Tensor = 0
+    ) -> tf.Tensor:
         """Standard logistic numbers, differences of two Gumbels: float32 `[n, *shape]`."""
         u = self.uniform(shape, stream, step)
         return tf.math.log(u) - tf.math.log(1.0 - u)
 
-    def normal(self, shape: Sequence[int], stream: int = 0, step=0) -> tf.Tensor:
+    def normal(self, shape: Sequence[int], stream: int = 0, step: int | tf.Tensor = 0) -> tf.Tensor:
         """Standard normal numbers: float32 `[n, *shape]`.
 
         Each is the sum of two look-ups in a table of quantile means: only a gather and an

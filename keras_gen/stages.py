@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from keras_gen.model import Conditions, Model
@@ -60,7 +61,7 @@ class StagedModel(Model):
             raise ValueError(f"name must be one of {', '.join(stages)}, received {name!r}.")
 
         @tf.autograph.experimental.do_not_convert
-        def prepared(*batch):
+        def prepared(*batch: Any) -> Any:
             x, conditions = self.unpack(batch)
             x, conditions = stages[name].prepare(x, conditions)
             return (x, conditions) if conditions else x
@@ -71,7 +72,7 @@ class StagedModel(Model):
         """The names of the stages that took no training step."""
         return [stage.name for stage in self.stages() if not int(stage.part.steps.numpy())]
 
-    def run(self, name: str, **inputs: Any):
+    def run(self, name: str, **inputs: Any) -> dict[str, np.ndarray]:
         if name == "sample" and (untrained := self.untrained_stages()):
             warnings.warn(
                 f"These stages have not been trained: {', '.join(untrained)}.", stacklevel=2

@@ -69,7 +69,7 @@ class TrainingStep:
         self.check_together({self.format.name: x, **conditions})
         return conditions
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, conditions = self.unpack(data)
         terms = self.descend(
             self.optimizer,
@@ -78,7 +78,7 @@ class TrainingStep:
         )
         return self.end_step(terms)
 
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, conditions = self.unpack(data)
         with self.reading_averages() if self._evaluates_averages else contextlib.nullcontext():
             terms = self.objective(x, conditions, training=False)

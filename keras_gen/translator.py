@@ -43,11 +43,11 @@ class Translator(Model):
         """
         return self._run_on("translate", x, labels=labels, **conditions)["translations"]
 
-    def forward(self, x, conditions):
+    def forward(self, x: tf.Tensor, conditions: Conditions) -> tf.Tensor:
         return self._translate(x, conditions)
 
-    def _signatures(self):
-        def translate(**inputs):
+    def _signatures(self) -> dict[str, Signature]:
+        def translate(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"translations": self._translate(inputs.pop(self.format.name), inputs)}
 
         inputs = {self.format.name: self.data_input()} | self.condition_inputs()

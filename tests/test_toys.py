@@ -222,6 +222,15 @@ class TestStartAverageAndGroups:
         assert int(models[1].steps) == 4
         assert_same_weights(*models)
 
+    def test_replicas_start_from_the_global_batch(self):
+        x, _ = points_alone(64)
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+        with strategy.scope():
+            model = self.compiled()
+        batches = tf.data.Dataset.from_tensor_slices(x).batch(16)
+        model.fit(strategy.experimental_distribute_dataset(batches), steps_per_epoch=4, verbose=0)
+        np.testing.assert_allclose(model.loc, x[:16].mean(axis=0), rtol=1e-5)
+
     def test_averages_are_what_sampling_and_exports_use(self, tmp_path):
         x, _ = points_alone(64)
         model = self.compiled()
@@ -250,6 +259,8 @@ class TestStartAverageAndGroups:
         assert model.measure(x)["nll"][0] == pytest.approx(-expected.mean(), rel=1e-5)
         raw = model.evaluate(x, verbose=0, return_dict=True)["nll"]
         assert raw != pytest.approx(-expected.mean(), rel=1e-3)
+        model.evaluate(x, verbose=0, averages=True)
+        assert model.test_on_batch(x, return_dict=True)["nll"] == pytest.approx(raw, rel=1e-5)
         values, total = iter(x.reshape(32, 9).T), np.zeros(32)
 
         def choose(parameters):

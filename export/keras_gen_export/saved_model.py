@@ -34,8 +34,8 @@ def load(folder: Path) -> dict[str, Callable[..., dict[str, np.ndarray]]]:
     with session.graph.as_default(), quiet("tensorflow"):
         meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
 
-    def function_of(definition):
-        def function(**inputs):
+    def function_of(definition: Any) -> Callable[..., dict[str, np.ndarray]]:
+        def function(**inputs: Any) -> dict[str, np.ndarray]:
             feed = {definition.inputs[name].name: value for name, value in inputs.items()}
             fetch = {name: tensor.name for name, tensor in definition.outputs.items()}
             return session.run(fetch, feed)

@@ -6,6 +6,7 @@ Adversarial Networks", arXiv 1406.2661.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -77,7 +78,7 @@ class AdversarialModel(Model):
         adversarial_loss: AdversarialLoss | None = None,
         discriminator_steps: int = 1,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         if adversarial_loss is None:
             adversarial_loss = NonSaturating()
@@ -136,7 +137,7 @@ class AdversarialModel(Model):
         """What the discriminator's steps change."""
         return self.discriminator.trainable_variables
 
-    def averaged_weights(self):
+    def averaged_weights(self) -> Sequence[keras.Variable]:
         return self.generator_weights()
 
     # ---- two optimizers --------------------------------------------------------------------------
@@ -187,10 +188,12 @@ class AdversarialModel(Model):
 
     # ---- the game --------------------------------------------------------------------------------
 
-    def fit(self, x: Any = None, y: Any = None, batch_size: int | None = None, **kwargs: Any):
+    def fit(
+        self, x: Any = None, y: Any = None, batch_size: int | None = None, *args: Any, **kwargs: Any
+    ) -> keras.callbacks.History:
         if isinstance(x, np.ndarray):
             self._check_batch_size(32 if batch_size is None else batch_size)
-        return super().fit(x, y, batch_size, **kwargs)
+        return super().fit(x, y, batch_size, *args, **kwargs)
 
     def _check_batch_size(self, batch_size: int) -> None:
         if batch_size % self.discriminator_steps:
@@ -230,19 +233,23 @@ class AdversarialModel(Model):
         terms = self.generator_terms(play)
         return {"generator_loss": sum(terms.values(), loss), **terms}
 
-    def objective(self, x, conditions, training):
+    def objective(
+        self, x: tf.Tensor, conditions: Conditions, training: bool
+    ) -> dict[str, tf.Tensor]:
         play = self.play(x, conditions, self.noise_for(x, training), training)
         losses = self.generator_loss(play) | self.discriminator_loss(play)
         return {"loss": losses["generator_loss"] + losses["discriminator_loss"], **losses}
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, conditions = self.unpack(data)
         if x.shape[0] is not None and not tf.executing_eagerly():
             replicas = tf.distribute.get_strategy().num_replicas_in_sync
             self._check_batch_size(x.shape[0] * replicas)
         for step, share in enumerate(self._shares(x, conditions)):
 
-            def of_discriminator(step=step, share=share):
+            def of_discriminator(
+                step: int = step, share: tuple[tf.Tensor, Conditions] = share
+            ) -> dict[str, tf.Tensor]:
                 noise = self.noise_for(share[0], True, part=_GENERATOR + 1 + step)
                 losses = self.discriminator_loss(self.play(*share, noise, True))
                 return {"loss": losses["discriminator_loss"], **losses}
@@ -251,7 +258,9 @@ class AdversarialModel(Model):
                 self.optimizer.discriminator, self.discriminator_weights(), of_discriminator
             )
 
-        def of_generator():  # on the last step's share, with noise of its own
+        def of_generator() -> dict[
+            str, tf.Tensor
+        ]:  # on the last step's share, with noise of its own
             noise = self.noise_for(share[0], True, part=_GENERATOR)
             sees_real = self.adversarial_loss.generator_sees_real
             losses = self.generator_loss(self.play(*share, noise, True, real=sees_real))

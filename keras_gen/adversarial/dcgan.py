@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_gen import checks
 from keras_gen.adversarial.gan import GAN
@@ -70,7 +71,7 @@ class DCGAN(GAN):
         discriminator_normalization: str | None = "batch",
         num_classes: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(latent_dim=latent_dim, num_classes=num_classes, **kwargs)
         self.format = Images(image_shape, levels)
         self.image_shape, self.levels = self.format.image_shape, levels
@@ -109,7 +110,9 @@ class DCGAN(GAN):
             return [keras.layers.LayerNormalization(axis=[1, 2, 3], dtype=policy)]
         return []
 
-    def _convolution(self, layer: type, filters: int, size: Any, dtype: Any = None, **kwargs: Any):
+    def _convolution(
+        self, layer: type, filters: int, size: Any, dtype: Any = None, **kwargs: Any
+    ) -> keras.layers.Layer:
         return layer(
             filters,
             size,
@@ -186,14 +189,15 @@ class DCGAN(GAN):
 
     # ---- measures --------------------------------------------------------------------------------
 
-    def measure(self, x, y=None, batch_size=250, **options):
+    def measure(
+        self, x: np.ndarray, y: Any = None, batch_size: int = 250, *, num_samples: int = 50
+    ) -> dict[str, tuple[float, str]]:
         from keras_gen.metrics import sample_statistics
 
+        scores = super().measure(x, y, batch_size)
         num = min(len(x), 1000)
         labels = y["labels"] if isinstance(y, dict) else y
         labels = labels[:num] if self.num_classes else None
         samples = self.sample(num, labels=labels, seed=0)
         statistics = sample_statistics(samples, x, self.levels)
-        return super().measure(x, y, batch_size, **options) | {
-            name: (value, "of the full range") for name, value in statistics.items()
-        }
+        return scores | {name: (value, "of the full range") for name, value in statistics.items()}

@@ -6,6 +6,8 @@ Adversarial Networks", arXiv 1406.2661.
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
 from keras_gen.adversarial.adversarial_model import AdversarialModel
@@ -13,7 +15,8 @@ from keras_gen.generative_model import GenerativeModel
 from keras_gen.latent_model import LatentModel
 from keras_gen.layers.labels import with_labels
 from keras_gen.model import Conditions
-from keras_gen.signature import ROUNDED
+from keras_gen.random import Noise
+from keras_gen.signature import ROUNDED, Input
 
 
 class GAN(AdversarialModel, LatentModel, GenerativeModel):
@@ -30,31 +33,37 @@ class GAN(AdversarialModel, LatentModel, GenerativeModel):
 
     sample_output = decode_output = ROUNDED
 
-    def setting_inputs(self):
+    def setting_inputs(self) -> dict[str, Input]:
         """`truncation`: latents are multiplied by it; 1 changes nothing, 0 draws the centre."""
         return self.truncation_input()
 
-    def from_latents(self, latents: tf.Tensor, conditions: Conditions, training: bool = False):
+    def from_latents(
+        self, latents: tf.Tensor, conditions: Conditions, training: bool = False
+    ) -> tf.Tensor:
         """G(z), as the discriminator sees it."""
         latents = tf.cast(latents, self.compute_dtype)
         inputs = with_labels(latents, conditions.get("labels"), self.num_classes)
         return self.generator(inputs, training=training)
 
-    def generate(self, x, conditions, noise, training):
+    def generate(
+        self, x: tf.Tensor, conditions: Conditions, noise: Noise, training: bool
+    ) -> tf.Tensor:
         return self.from_latents(self._draw_latents(noise), conditions, training)
 
-    def discriminate(self, data, conditions, training):
+    def discriminate(self, data: tf.Tensor, conditions: Conditions, training: bool) -> tf.Tensor:
         inputs = with_labels(data, conditions.get("labels"), self.num_classes)
         return tf.cast(self.discriminator(inputs, training=training), tf.float32)[:, 0]
 
-    def draw(self, noise, conditions, settings):
+    def draw(
+        self, noise: Noise, conditions: Conditions, settings: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
         return self._decode(self._draw_truncated(noise, settings), conditions)
 
-    def _decode(self, latents, conditions):
+    def _decode(self, latents: Any, conditions: Conditions) -> tf.Tensor:
         return self.format.from_unit(self.from_latents(latents, conditions))
 
-    def forward_input(self):
+    def forward_input(self) -> Input:
         return self.latent_inputs()["latents"]
 
-    def forward(self, x, conditions):
+    def forward(self, x: tf.Tensor, conditions: Conditions) -> tf.Tensor:
         return self._decode(x, conditions)

@@ -55,11 +55,11 @@ class Minimax(AdversarialLoss):
     Goodfellow et al. 2014, arXiv 1406.2661, equation 1.
     """
 
-    def discriminator(self, real, fake):
+    def discriminator(self, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
         # -log D(x) - log(1 - D(G(z))): the cross-entropy of telling real from generated.
         return tf.nn.softplus(-real) + tf.nn.softplus(fake)
 
-    def generator(self, real, fake):
+    def generator(self, real: tf.Tensor | None, fake: tf.Tensor) -> tf.Tensor:
         return -tf.nn.softplus(fake)
 
 
@@ -73,7 +73,7 @@ class NonSaturating(Minimax):
     Goodfellow et al. 2014, arXiv 1406.2661, section 3.
     """
 
-    def generator(self, real, fake):
+    def generator(self, real: tf.Tensor | None, fake: tf.Tensor) -> tf.Tensor:
         return tf.nn.softplus(-fake)
 
 
@@ -89,8 +89,8 @@ class Wasserstein(AdversarialLoss):
     Arjovsky, Chintala, Bottou 2017, arXiv 1701.07875.
     """
 
-    def discriminator(self, real, fake):
+    def discriminator(self, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
         return fake - real
 
-    def generator(self, real, fake):
+    def generator(self, real: tf.Tensor | None, fake: tf.Tensor) -> tf.Tensor:
         return -fake

@@ -29,7 +29,7 @@ class PlayersOptimizer(keras.optimizers.Optimizer):
         generator: keras.optimizers.Optimizer,
         discriminator: keras.optimizers.Optimizer,
         name: str = "players_optimizer",
-    ):
+    ) -> None:
         super().__init__(learning_rate=0.0, name=name)
         if generator is discriminator:
             raise ValueError(

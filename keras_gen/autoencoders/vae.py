@@ -25,7 +25,7 @@ from keras_gen.layers.resolution import crop_doubled, halved
 from keras_gen.likelihoods import Likelihood, likelihood_of
 from keras_gen.model import Conditions
 from keras_gen.random import Noise, Purpose
-from keras_gen.signature import NUMBER, Input, Signature
+from keras_gen.signature import NUMBER, Input, Output, Signature
 
 tfd = tfp.distributions
 
@@ -93,7 +93,7 @@ class VAE(LatentModel, GenerativeModel):
         encoder: keras.Model | None = None,
         decoder: keras.Model | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(latent_dim=latent_dim, num_classes=num_classes, **kwargs)
         self.format = Images(image_shape, levels)
         self.image_shape, self.levels = self.format.image_shape, levels
@@ -170,14 +170,16 @@ class VAE(LatentModel, GenerativeModel):
         )
 
     @property
-    def sample_output(self):
+    def sample_output(self) -> Output:  # type: ignore[override]
         return self.likelihood.draw_output
 
     decode_output = sample_output
 
     # ---- distributions ---------------------------------------------------------------------------
 
-    def posterior(self, x: tf.Tensor, conditions: Conditions, training: bool = False):
+    def posterior(
+        self, x: tf.Tensor, conditions: Conditions, training: bool = False
+    ) -> tfp.distributions.Independent:
         """q(z | x): a diagonal Gaussian, `tfd.Independent` of `[n, latent_dim]`."""
         unit = self.format.to_unit(x, self.compute_dtype)
         inputs = with_labels(unit, conditions.get("labels"), self.num_classes)
@@ -187,25 +189,31 @@ class VAE(LatentModel, GenerativeModel):
         scale = tf.nn.softplus(raw + math.log(math.e - 1.0)) + 1e-4
         return tfd.Independent(tfd.Normal(loc, scale), 1)
 
-    def parameters(self, z: tf.Tensor, conditions: Conditions, training: bool = False):
+    def _parameters(
+        self, z: tf.Tensor, conditions: Conditions, training: bool = False
+    ) -> tf.Tensor:
         """The parameters of p(x | z): float32 `[n, height, width, channels, k]`."""
         z = tf.cast(z, self.compute_dtype)
         inputs = with_labels(z, conditions.get("labels"), self.num_classes)
         outputs = tf.cast(self.decoder(inputs, training=training), tf.float32)
         return tf.reshape(outputs, [-1, *self.image_shape, self.likelihood.num_parameters])
 
-    def log_likelihood(self, x, z, conditions: Conditions, training: bool = False) -> tf.Tensor:
+    def _log_likelihood(
+        self, x: tf.Tensor, z: tf.Tensor, conditions: Conditions, training: bool = False
+    ) -> tf.Tensor:
         """log p(x | z) of each image, in nats: float32 `[n]`."""
-        log_probs = self.likelihood.log_prob(self.parameters(z, conditions, training), x)
+        log_probs = self.likelihood.log_prob(self._parameters(z, conditions, training), x)
         return tf.reduce_sum(log_probs, axis=[1, 2, 3])
 
     # ---- objective and sampling ------------------------------------------------------------------
 
-    def objective(self, x, conditions, training):
+    def objective(
+        self, x: tf.Tensor, conditions: Conditions, training: bool
+    ) -> dict[str, tf.Tensor]:
         posterior = self.posterior(x, conditions, training)
         normal = self.noise_for(x, training).normal((self.latent_dim,))
         z = posterior.distribution.loc + posterior.distribution.scale * normal
-        reconstruction = -self.log_likelihood(x, z, conditions, training)
+        reconstruction = -self._log_likelihood(x, z, conditions, training)
         kl = tfd.kl_divergence(posterior, self.prior())
         negative_elbo = reconstruction + kl
         return {
@@ -213,44 +221,42 @@ class VAE(LatentModel, GenerativeModel):
             "negative_elbo": negative_elbo,
             "reconstruction": reconstruction,
             "kl": kl,
-            "bits_per_dim_bound": negative_elbo / self._nats_per_bit(),
+            "bits_per_dim_bound": self.format.bits_per_dim(negative_elbo, x),
         }
 
-    def _nats_per_bit(self) -> float:
-        """What divides nats of an image, to give bits per dimension."""
-        return math.prod(self.image_shape) * math.log(2.0)
-
-    def forward(self, x, conditions):
+    def forward(self, x: tf.Tensor, conditions: Conditions) -> tf.Tensor:
         return self._decode(self._encode(x, conditions), conditions)
 
-    def setting_inputs(self):
+    def setting_inputs(self) -> dict[str, Input]:
         """`temperature` of the pixels' draw; `truncation`, what latents are scaled by."""
         return super().setting_inputs() | self.truncation_input()
 
-    def draw(self, noise, conditions, settings):
-        parameters = self.parameters(self._draw_truncated(noise, settings), conditions)
+    def draw(
+        self, noise: Noise, conditions: Conditions, settings: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
+        parameters = self._parameters(self._draw_truncated(noise, settings), conditions)
         observation = self.likelihood.noise(noise, self.image_shape, stream=_OBSERVATION)
         temperature = settings["temperature"][:, None, None, None]
         return self.format.store(self.likelihood.draw(parameters, observation, temperature))
 
-    def _decode(self, latents, conditions):
-        return self.format.store(self.likelihood.mode(self.parameters(latents, conditions)))
+    def _decode(self, latents: Any, conditions: Conditions) -> tf.Tensor:
+        return self.format.store(self.likelihood.mode(self._parameters(latents, conditions)))
 
-    def _encode(self, x, conditions):
+    def _encode(self, x: tf.Tensor, conditions: Conditions) -> tf.Tensor:
         return self.posterior(x, conditions).mean()
 
     def _log_prob_bound(
         self, x: tf.Tensor, conditions: Conditions, noise: Noise, num_samples: tf.Tensor
     ) -> tf.Tensor:
-        """The graph function of `importance_weighted_bound`."""
+        """The graph function of `log_prob_bound`."""
         posterior = self.posterior(x, conditions)
         loc, scale = posterior.distribution.loc, posterior.distribution.scale
         prior = self.prior()
 
-        def add_sample(k, log_sum):
+        def add_sample(k: tf.Tensor, log_sum: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             z = loc + scale * noise.normal((self.latent_dim,), step=k)
             log_weight = (
-                self.log_likelihood(x, z, conditions) + prior.log_prob(z) - posterior.log_prob(z)
+                self._log_likelihood(x, z, conditions) + prior.log_prob(z) - posterior.log_prob(z)
             )
             return k + 1, tf.reduce_logsumexp(tf.stack([log_sum, log_weight]), axis=0)
 
@@ -263,7 +269,7 @@ class VAE(LatentModel, GenerativeModel):
 
     # ---- what a user calls -----------------------------------------------------------------------
 
-    def importance_weighted_bound(
+    def log_prob_bound(
         self,
         x: Any,
         labels: Any = None,
@@ -287,7 +293,7 @@ class VAE(LatentModel, GenerativeModel):
             ValueError: an argument is of another shape or kind, or out of range.
 
         Example:
-            >>> model.importance_weighted_bound(images, num_samples=50).mean()
+            >>> model.log_prob_bound(images, num_samples=50).mean()
 
         Burda, Grosse, Salakhutdinov 2016, arXiv 1509.00519.
         """
@@ -304,30 +310,32 @@ class VAE(LatentModel, GenerativeModel):
                 "num_samples": num_samples,
                 "labels": None if labels is None else labels[part],
             }
-            bounds.append(self.run("bound", **inputs)["log_prob_bound"])
+            bounds.append(self.run("log_prob_bound", **inputs)["log_prob_bound"])
         return np.concatenate(bounds)
 
-    def measure(self, x, y=None, batch_size=250, num_samples: int = 50, **options):
-        scores = super().measure(x, y, batch_size, **options)
+    def measure(
+        self, x: np.ndarray, y: Any = None, batch_size: int = 250, *, num_samples: int = 50
+    ) -> dict[str, tuple[float, str]]:
+        scores = super().measure(x, y, batch_size)
         labels = (y["labels"] if isinstance(y, dict) else y) if self.num_classes else None
-        bounds = self.importance_weighted_bound(x, labels, num_samples, batch_size=batch_size)
+        bounds = self.log_prob_bound(x, labels, num_samples, batch_size=batch_size)
         negative = -float(bounds.mean())
+        bits_per_dim = float(self.format.bits_per_dim(negative, x))
         return scores | {
             f"negative bound of {num_samples} samples": (negative, "nats"),
-            f"bound of {num_samples} samples": (
-                negative / self._nats_per_bit(),
-                "bits per dimension",
-            ),
+            f"bound of {num_samples} samples": (bits_per_dim, "bits per dimension"),
         }
 
     # ---- signatures and config -------------------------------------------------------------------
 
-    def _signatures(self):
-        def encode(images, **conditions):
+    def _signatures(self) -> dict[str, Signature]:
+        def encode(images: tf.Tensor, **conditions: tf.Tensor) -> dict[str, tf.Tensor]:
             posterior = self.posterior(images, conditions)
             return {"latents": posterior.mean(), "stddev": posterior.stddev()}
 
-        def bound(images, seeds, num_samples, **conditions):
+        def log_prob_bound(
+            images: tf.Tensor, seeds: tf.Tensor, num_samples: tf.Tensor, **conditions: tf.Tensor
+        ) -> dict[str, tf.Tensor]:
             noise = Noise(seeds, Purpose.BOUND)
             bounds = self._log_prob_bound(images, conditions, noise, num_samples)
             return {"log_prob_bound": bounds}
@@ -340,10 +348,12 @@ class VAE(LatentModel, GenerativeModel):
         }
         return super()._signatures() | {
             "encode": Signature(encode, images | conditions, {"latents": NUMBER, "stddev": NUMBER}),
-            "bound": Signature(bound, images | samples | conditions, {"log_prob_bound": NUMBER}),
+            "log_prob_bound": Signature(
+                log_prob_bound, images | samples | conditions, {"log_prob_bound": NUMBER}
+            ),
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         # Networks that were built here follow from the other arguments.
         built_here = {name: None for name, passed in self._passed.items() if not passed}
         return super().get_config() | built_here

@@ -15,7 +15,7 @@ from keras_gen.explicit_model import ExplicitModel
 from keras_gen.likelihoods import Likelihood
 from keras_gen.model import Conditions
 from keras_gen.random import Noise, Purpose
-from keras_gen.signature import NUMBER, Input, Signature
+from keras_gen.signature import NUMBER, Input, Output, Signature
 
 # From a value's parameters `[n, k]` to the value `[n, ...]`.
 Choice = Callable[[tf.Tensor], tf.Tensor]
@@ -42,7 +42,7 @@ class AutoregressiveModel(ExplicitModel):
         return True
 
     @property
-    def sample_output(self):
+    def sample_output(self) -> Output:  # type: ignore[override]
         return self.likelihood.draw_output
 
     def _log_conditionals(
@@ -51,7 +51,7 @@ class AutoregressiveModel(ExplicitModel):
         """Each value's log-probability given those before it: float32, of the shape of `x`."""
         raise NotImplementedError(f"{type(self).__name__} must supply _log_conditionals().")
 
-    def _log_prob(self, x, conditions, training=False):
+    def _log_prob(self, x: tf.Tensor, conditions: Conditions, training: bool = False) -> tf.Tensor:
         return _sum_per_example(self._log_conditionals(x, conditions, training))
 
     def draw(
@@ -196,17 +196,19 @@ class AutoregressiveModel(ExplicitModel):
         with self.reading_averages():
             return self.draw(noise, *self.split_inputs(tensors), choose=chosen).numpy()
 
-    def _signatures(self):
+    def _signatures(self) -> dict[str, Signature]:
         name = self.format.name
 
-        def log_prob(**inputs):
+        def log_prob(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             log_conditionals = self._log_conditionals(inputs.pop(name), inputs)
             return {
                 "log_prob": _sum_per_example(log_conditionals),
                 "log_conditionals": log_conditionals,
             }
 
-        def complete(mask, seeds, **inputs):
+        def complete(
+            mask: tf.Tensor, seeds: tf.Tensor, **inputs: tf.Tensor
+        ) -> dict[str, tf.Tensor]:
             given = Given(inputs.pop(name), mask)
             noise = Noise(seeds, Purpose.COMPLETE)
             return {"samples": self.draw(noise, *self.split_inputs(inputs), given=given)}

@@ -17,6 +17,7 @@ from keras_gen.autoregressive.layers.recurrent_layer import CELLS, RecurrentLaye
 from keras_gen.autoregressive.layers.stepwise import begin_row_in_all
 from keras_gen.autoregressive.sequence_model import SequenceModel
 from keras_gen.formats import Text
+from keras_gen.model import Conditions
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -67,7 +68,7 @@ class CharRNN(SequenceModel):
         embedding_dim: int = 64,
         truncation: int = 100,
         **kwargs: Any,
-    ):
+    ) -> None:
         if kwargs.get("num_classes") is not None:
             raise ValueError(
                 "num_classes must be None: CharRNN has no use for labels, received "
@@ -100,8 +101,10 @@ class CharRNN(SequenceModel):
 
     # ---- objective -------------------------------------------------------------------------------
 
-    def _parameters(self, x, conditions, training=False):
-        inputs = self.shifted(self.format.encode(x))
+    def _parameters(
+        self, x: tf.Tensor, conditions: Conditions, training: bool = False
+    ) -> tf.Tensor:
+        inputs = self.shifted(self.format.to_tokens(x))
         num = tf.shape(x)[0]
         if training:
             return self._run(inputs, self._initial_states(num))[0]
@@ -109,10 +112,10 @@ class CharRNN(SequenceModel):
         weights = [layer.step_weights() for layer in self.stack]
         row_caches = [layer.empty(num, self.row_length) for layer in self.stack]
         begun = begin_row_in_all(self.stack, 0, None, row_caches, weights)
-        shared, features = [of_layer.shared for of_layer in begun], [()] * len(begun)
+        shared, features = [each.shared for each in begun], [()] * len(begun)
         inputs = tf.transpose(inputs)  # [time, n]
 
-        def turn(index, caches, _):
+        def turn(index: tf.Tensor, caches: list, _: Any) -> tuple[list, list[tf.Tensor]]:
             token = tf.gather(inputs, index)
             logits, caches, _ = self._step(token, caches, weights, features, shared)
             return caches, [logits]
@@ -121,7 +124,7 @@ class CharRNN(SequenceModel):
             tf.shape(inputs)[0],
             1,
             turn,
-            [of_layer.cache for of_layer in begun],
+            [each.cache for each in begun],
             [tf.TensorSpec([None, self.format.num_tokens])],
         )
         return tf.transpose(logits, [1, 0, 2])
@@ -137,9 +140,9 @@ class CharRNN(SequenceModel):
             next_states.append(state)
         return self.head(features), next_states
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, _ = self.unpack(data)
-        tokens = self.format.encode(x)
+        tokens = self.format.to_tokens(x)
         inputs = self.shifted(tokens)
         states = self._initial_states(tf.shape(x)[0])
         time = x.shape[1]
@@ -150,7 +153,9 @@ class CharRNN(SequenceModel):
             piece = slice(begin, begin + self.truncation)
             after: list = []
 
-            def objective(piece=piece, states=states, after=after):
+            def objective(
+                piece: slice = piece, states: list = states, after: list = after
+            ) -> dict[str, tf.Tensor]:
                 logits, next_states = self._run(inputs[:, piece], states)
                 after[:] = next_states
                 log_probs = self.likelihood.log_prob(logits, tokens[:, piece])

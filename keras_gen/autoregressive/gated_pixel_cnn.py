@@ -57,7 +57,7 @@ class GatedPixelCNN(PixelStack):
         head_filters: int | None = None,
         num_classes: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(image_shape, levels=levels, num_classes=num_classes, **kwargs)
         channels = self.image_shape[-1]
         self.filters = checks.multiple_of("filters", filters, channels)
@@ -65,7 +65,7 @@ class GatedPixelCNN(PixelStack):
         self.kernel_size = checks.odd("kernel_size", kernel_size, 3)
         self.first_kernel_size = checks.odd("first_kernel_size", first_kernel_size, 3)
 
-        def gated_layer(size, name, inputs=None):
+        def gated_layer(size: int, name: str, inputs: int | None = None) -> GatedLayer:
             return GatedLayer(
                 filters, size, channels, inputs, num_classes, dtype=self.dtype_policy, name=name
             )

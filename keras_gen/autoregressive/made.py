@@ -16,7 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.ancestral_sampling import Given, Row, Step, ancestral_sampling
+from keras_gen.ancestral_sampling import Column, Given, Row, Step, ancestral_sampling
+from keras_gen.autoregressive.autoregressive_model import Choice
 from keras_gen.autoregressive.layers.masked_dense import pointwise
 from keras_gen.autoregressive.pixel_model import PixelModel
 from keras_gen.model import Conditions
@@ -77,7 +78,7 @@ class MADE(PixelModel):
         num_masks: int = 1,
         num_classes: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(image_shape, levels=levels, num_classes=num_classes, **kwargs)
         self.hidden_units = tuple(checks.positive("hidden_units", units) for units in hidden_units)
         if not self.hidden_units:
@@ -177,7 +178,13 @@ class MADE(PixelModel):
 
     # ---- objective -------------------------------------------------------------------------------
 
-    def _parameters(self, x, conditions, training=False, mask: int | tf.Tensor = 0):
+    def _parameters(
+        self,
+        x: tf.Tensor,
+        conditions: Conditions,
+        training: bool = False,
+        mask: int | tf.Tensor = 0,
+    ) -> tf.Tensor:
         hidden = tf.reshape(self.embedding(x), [-1, self.kernels[0].shape[0]])
         layers = list(zip(self.masked_kernels(mask), self.layer_biases(conditions), strict=True))
         for kernel, bias in layers[:-1]:
@@ -186,7 +193,7 @@ class MADE(PixelModel):
         parameters = tf.cast(tf.matmul(hidden, kernel), tf.float32) + bias
         return tf.reshape(parameters, [-1, *self.image_shape, self.likelihood.num_parameters])
 
-    def _log_prob(self, x, conditions, training=False):
+    def _log_prob(self, x: tf.Tensor, conditions: Conditions, training: bool = False) -> tf.Tensor:
         if self.num_masks == 1:
             return super()._log_prob(x, conditions, training)
         if training:
@@ -196,12 +203,14 @@ class MADE(PixelModel):
         log_probs = [self._log_prob_under(mask, x, conditions) for mask in range(self.num_masks)]
         return tf.reduce_logsumexp(tf.stack(log_probs), axis=0) - math.log(self.num_masks)
 
-    def _log_prob_under(self, mask: int | tf.Tensor, x, conditions) -> tf.Tensor:
+    def _log_prob_under(
+        self, mask: int | tf.Tensor, x: tf.Tensor, conditions: Conditions
+    ) -> tf.Tensor:
         log_probs = self.likelihood.log_prob(self._parameters(x, conditions, mask=mask), x)
         return tf.reduce_sum(log_probs, axis=[1, 2, 3])
 
     @property
-    def has_conditionals(self):
+    def has_conditionals(self) -> bool:
         # A mixture over orders has none: no value comes before another.
         return self.num_masks == 1
 
@@ -212,7 +221,14 @@ class MADE(PixelModel):
         u = noise.uniform((1,), stream=_MASK_STREAM)[:, 0]
         return tf.cast(u * self.num_masks, tf.int32)
 
-    def draw(self, noise, conditions, settings, given=None, choose=None):
+    def draw(
+        self,
+        noise: Noise,
+        conditions: Conditions,
+        settings: dict[str, tf.Tensor],
+        given: Given | None = None,
+        choose: Choice | None = None,
+    ) -> tf.Tensor:
         if choose is not None and not self.has_conditionals:
             raise ValueError("choose must be None: this model mixes several orders.")
         height, width, channels = self.image_shape
@@ -233,10 +249,10 @@ class MADE(PixelModel):
         # A row more, of zeros: where a degree has fewer units than another, it pads.
         kernels = [tf.pad(kernel, [[0, 1], [0, 0]]) for kernel in self.kernels[1:-1]]
 
-        def begin_row(row, cache, _):
+        def begin_row(row: tf.Tensor, cache: Any, _: int) -> Row:
             return Row((), self.likelihood.noise(noise, (columns,), step=row), cache, ())
 
-        def step(column, cache):
+        def step(column: Column, cache: Any) -> Step:
             # The value of rank t, counted from 0, follows from the units of degrees up to t: all
             # that they see is there.
             t, sums = cache

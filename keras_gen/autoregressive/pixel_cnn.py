@@ -15,7 +15,7 @@ from keras_gen import checks
 from keras_gen.ancestral_sampling import joined
 from keras_gen.autoregressive.layers.masked_convolution import MaskedConv2D
 from keras_gen.autoregressive.layers.masked_dense import MaskedDense
-from keras_gen.autoregressive.layers.stepwise import StepWeights, StepwiseLayer
+from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, StepwiseLayer
 from keras_gen.autoregressive.pixel_stack import PixelStack
 
 
@@ -29,7 +29,7 @@ class ResidualBlock(StepwiseLayer):
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, filters: int, kernel_size: int, channels: int, **kwargs: Any):
+    def __init__(self, filters: int, kernel_size: int, channels: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         half, policy = filters // 2, self.dtype_policy
         self.reduce = MaskedDense(filters, half, channels, dtype=policy, name="reduce")
@@ -38,26 +38,27 @@ class ResidualBlock(StepwiseLayer):
         self.kept = self.spread.kept
         self.built = True
 
-    def call(self, x, stream=None, labels=None):
+    def call(
+        self, x: tf.Tensor, stream: Any = None, labels: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, Any]:
         """Maps `[n, height, width, filters]` to the same, and hands on the stream."""
         spread, _ = self.spread(tf.nn.relu(self.reduce(tf.nn.relu(x))))
         return x + self.expand(tf.nn.relu(spread)), stream
 
-    def step_weights(self, labels=None):
-        reduce, spread, expand = (
-            layer.step_weights() for layer in (self.reduce, self.spread, self.expand)
-        )
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
+        reduce, expand = self.reduce.step_weights(), self.expand.step_weights()
+        spread = self.spread.step_weights()
         return StepWeights(spread.row, list(zip(reduce, spread.column, expand, strict=True)))
 
     # Only the masked convolution looks beyond the pixel: its cache is the block's.
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         return self.spread.empty(num, columns)
 
-    def begin_row(self, row, stream, row_cache, weights):
+    def begin_row(self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any) -> Begun:
         return self.spread.begin_row(row, stream, row_cache, weights)
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> tf.Tensor:
         reduce, spread, expand = place.weights
         reduced = place.column.setdefault("reduced", [])
         reduced.append(tf.nn.relu(self.reduce.step(tf.nn.relu(joined(inputs)), reduce)))
@@ -65,10 +66,10 @@ class ResidualBlock(StepwiseLayer):
         seen.append(tf.nn.relu(self.spread.step(reduced, place._replace(weights=spread))))
         return inputs[-1] + self.expand.step(joined(seen), expand)
 
-    def end_column(self, inputs, place):
+    def end_column(self, inputs: list[tf.Tensor], place: Place) -> tuple[Any, Any]:
         return self.spread.end_column(place.column["reduced"], place)
 
-    def end_row(self, row_cache, cache, kept):
+    def end_row(self, row_cache: Any, cache: Any, kept: Any) -> Any:
         return self.spread.end_row(row_cache, cache, kept)
 
 
@@ -117,7 +118,7 @@ class PixelCNN(PixelStack):
         head_filters: int | None = None,
         num_classes: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(image_shape, levels=levels, num_classes=num_classes, **kwargs)
         channels = self.image_shape[-1]
         self.filters = checks.multiple_of("filters", filters, 2 * channels, "twice the channels")

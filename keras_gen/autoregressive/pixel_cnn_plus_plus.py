@@ -6,14 +6,15 @@ Mixture Likelihood and Other Modifications", arXiv 1701.05517.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.ancestral_sampling import Row, Step
+from keras_gen.ancestral_sampling import Column, Given, Row, Step
+from keras_gen.autoregressive.autoregressive_model import Choice
 from keras_gen.autoregressive.layers.gated_resnet import DownShiftedResnet, GatedResnet
 from keras_gen.autoregressive.layers.masked_convolution import MaskedConv2D
 from keras_gen.autoregressive.layers.masked_dense import MaskedDense
@@ -24,8 +25,10 @@ from keras_gen.autoregressive.layers.shifted_convolution import (
     DownShiftedDoubling,
     with_ones,
 )
-from keras_gen.autoregressive.layers.stepwise import Begun, Place
+from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepwiseLayer
 from keras_gen.autoregressive.pixel_model import PixelModel
+from keras_gen.model import Conditions
+from keras_gen.random import Noise
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -76,7 +79,7 @@ class PixelCNNPlusPlus(PixelModel):
         dropout: float = 0.0,
         num_classes: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(image_shape, levels=levels, num_classes=num_classes, **kwargs)
         height, width, _ = self.image_shape
         self.filters = checks.positive("filters", filters)
@@ -91,7 +94,7 @@ class PixelCNNPlusPlus(PixelModel):
             )
         policy = self.dtype_policy
 
-        def resnets(name, num_shortcuts):
+        def resnets(name: str, num_shortcuts: int) -> tuple[DownShiftedResnet, GatedResnet]:
             # The stream of pixels takes in that of rows too, as its first short-cut.
             options = {"num_classes": num_classes, "dropout": dropout, "dtype": policy}
             return (
@@ -135,7 +138,14 @@ class PixelCNNPlusPlus(PixelModel):
         self._build_source(filters)
         self.finish_build()
 
-    def _through(self, x, active: int, run, halve, double):
+    def _through(
+        self,
+        x: Any,
+        active: int,
+        run: Callable[[Any, Any, list], Any],
+        halve: Callable[[Any, Any, bool], Any],
+        double: Callable[[Any, Any, int], Any],
+    ) -> Any:
         """Goes down through the resolutions and up again.
 
         Args:
@@ -164,19 +174,21 @@ class PixelCNNPlusPlus(PixelModel):
 
     # ---- objective -------------------------------------------------------------------------------
 
-    def _parameters(self, x, conditions, training=False):
+    def _parameters(
+        self, x: tf.Tensor, conditions: Conditions, training: bool = False
+    ) -> tf.Tensor:
         image = with_ones(self.embedding(x))
         labels, source = conditions.get("labels"), self.source_features(conditions)
         seeds = self.dropout_seeds(training)
 
-        def run(pair, streams, shortcuts):
+        def run(pair: Any, streams: Any, shortcuts: list) -> tuple[tf.Tensor, tf.Tensor]:
             row_block, pixel_block = pair
             rows, pixels = streams
             rows = row_block(rows, [shortcut[0] for shortcut in shortcuts], labels, next(seeds))
             others = [rows, *(shortcut[1] for shortcut in shortcuts)]
             return rows, pixel_block(pixels, others, labels, next(seeds))
 
-        def each(pair, streams, _):
+        def each(pair: Any, streams: Any, _: int) -> list[tf.Tensor]:
             return [layer(stream) for layer, stream in zip(pair, streams, strict=True)]
 
         above = tf.pad(image[:, :-1], [[0, 0], [1, 0], [0, 0], [0, 0]])
@@ -188,7 +200,14 @@ class PixelCNNPlusPlus(PixelModel):
 
     # ---- sampling --------------------------------------------------------------------------------
 
-    def draw(self, noise, conditions, settings, given=None, choose=None):
+    def draw(
+        self,
+        noise: Noise,
+        conditions: Conditions,
+        settings: dict[str, tf.Tensor],
+        given: Given | None = None,
+        choose: Choice | None = None,
+    ) -> tf.Tensor:
         _, width, _ = self.image_shape
         num = tf.shape(noise.seeds)[0]
         labels, source = conditions.get("labels"), self.source_features(conditions)
@@ -199,26 +218,26 @@ class PixelCNNPlusPlus(PixelModel):
         weights = {name: layer.step_weights(labels) for name, (layer, _) in layers.items()}
         (head,) = self.head.step_weights()
 
-        def begin_row(row, above, caches, phase):
+        def begin_row(row: tf.Tensor, above: tf.Tensor, caches: dict[str, Any], phase: int) -> Row:
             begun: dict[str, Begun] = {}
 
-            def begin(layer, stream, **options):
+            def begin(layer: Any, stream: Any, **options: Any) -> Any:
                 name = layer.name
                 begun[name] = layer.begin_row(
                     row, stream, caches[name], weights[name].row, **options
                 )
                 return begun[name].stream
 
-            def run(pair, x, shortcuts):
+            def run(pair: Any, x: tf.Tensor, shortcuts: list) -> tf.Tensor:
                 # The stream of rows goes on from block to block; that of pixels takes it in.
                 return begin(pair[1], begin(pair[0], x, shortcuts=shortcuts))
 
-            def halve(pair, x, is_active):
+            def halve(pair: Any, x: tf.Tensor, is_active: bool) -> tf.Tensor:
                 halved = begin(pair[0], x, has_outputs=is_active)
                 begin(pair[1], None, has_outputs=is_active)
                 return halved
 
-            def double(pair, x, scale):
+            def double(pair: Any, x: tf.Tensor | None, scale: int) -> tf.Tensor:
                 half = phase >> scale & 1
                 begin(pair[1], None, half=half)
                 return begin(pair[0], x, half=half)
@@ -236,48 +255,48 @@ class PixelCNNPlusPlus(PixelModel):
 
             # Caches of the stream of rows are ready for the next row, and so are those of scales
             # that have no row here; all others follow from the row when it is drawn.
-            ready = caches | {name: of_layer.row_cache for name, of_layer in begun.items()}
+            ready = caches | {name: each.row_cache for name, each in begun.items()}
             drawn = [name for name, (_, scale) in of_pixels.items() if scale < active]
-            pixels = {name: of_layer for name, of_layer in begun.items() if name in of_pixels}
+            pixels = {name: each for name, each in begun.items() if name in of_pixels}
             return Row(
                 features={
-                    name: tf.nest.map_structure(of_columns, of_layer.features)
-                    for name, of_layer in pixels.items()
+                    name: tf.nest.map_structure(of_columns, each.features)
+                    for name, each in pixels.items()
                 },
                 noise=self.row_noise(noise, row),
-                column_cache={name: of_layer.cache for name, of_layer in pixels.items()},
+                column_cache={name: each.cache for name, each in pixels.items()},
                 row_cache=(ready, {name: ready.pop(name) for name in drawn}),
-                shared={name: of_layer.shared for name, of_layer in pixels.items()},
+                shared={name: each.shared for name, each in pixels.items()},
             )
 
-        def of_columns(row):
+        def of_columns(row: tf.Tensor) -> tf.Tensor:
             # A column of a coarse scale stands at the first of the columns that it covers.
             times = width // row.shape[1]
             return row if times == 1 else tf.repeat(row, times, axis=1)
 
-        def step(column, caches):
+        def step(column: Column, caches: dict[str, Any]) -> Step:
             ended: dict[str, tuple] = {}
 
-            def place_of(layer):
+            def place_of(layer: StepwiseLayer) -> Place:
                 name = layer.name
                 parts = column.features[name], caches[name], weights[name].column[0]
                 return Place(*parts, {}, column.shared[name])
 
-            def end(layer, inputs, place):
+            def end(layer: StepwiseLayer, inputs: list[tf.Tensor], place: Place) -> None:
                 ended[layer.name] = layer.end_column(inputs, place)
 
-            def run(pair, x, shortcuts):
+            def run(pair: Any, x: tf.Tensor, shortcuts: list) -> tf.Tensor:
                 place = place_of(pair[1])
                 output = pair[1].step([x], place, shortcuts=shortcuts)
                 end(pair[1], [x], place)
                 return output
 
-            def halve(pair, x, is_active):
+            def halve(pair: Any, x: tf.Tensor, is_active: bool) -> tf.Tensor | None:
                 place = place_of(pair[1])
                 end(pair[1], [x], place)
                 return pair[1].step([x], place) if is_active else None
 
-            def double(pair, x, scale):
+            def double(pair: Any, x: tf.Tensor | None, scale: int) -> tf.Tensor:
                 place, inputs = place_of(pair[1]), [] if x is None else [x]
                 halves = tuple(phase >> scale & 1 for phase in column.phases)
                 output = pair[1].step(inputs, place, halves=halves)
@@ -301,10 +320,10 @@ class PixelCNNPlusPlus(PixelModel):
             }
             return Step(pixel, after, kept)
 
-        def nothing(sizes):
+        def nothing(sizes: Any) -> Any:
             return tf.nest.map_structure(lambda size: tf.zeros([num, size]), sizes)
 
-        def end_row(begun, caches, kept):
+        def end_row(begun: Row, caches: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
             ready, drawn = begun.row_cache
             for name, row_cache in drawn.items():
                 layer, scale = of_pixels[name]

@@ -16,6 +16,7 @@ from keras_gen.formats import Codes, Grid, Images
 from keras_gen.likelihoods import Likelihood, likelihood_of, pixel_likelihood_of
 from keras_gen.model import Conditions
 from keras_gen.random import Noise
+from keras_gen.signature import Input
 
 
 class PixelModel(AutoregressiveModel):
@@ -49,7 +50,7 @@ class PixelModel(AutoregressiveModel):
         source: Grid | None = None,
         likelihood: Likelihood | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.format = (Codes if codes else Images)(image_shape, levels)
         self.image_shape, self.levels, self.codes = self.format.image_shape, levels, codes
@@ -71,7 +72,7 @@ class PixelModel(AutoregressiveModel):
                 self.source, self.image_shape, filters, dtype=self.dtype_policy, name="source"
             )
 
-    def condition_inputs(self):
+    def condition_inputs(self) -> dict[str, Input]:
         inputs = super().condition_inputs()
         return inputs if self.source is None else inputs | {"source": self.source.input()}
 
@@ -95,7 +96,9 @@ class PixelModel(AutoregressiveModel):
         """
         raise NotImplementedError(f"{type(self).__name__} must supply _parameters().")
 
-    def _log_conditionals(self, x, conditions, training=False):
+    def _log_conditionals(
+        self, x: tf.Tensor, conditions: Conditions, training: bool = False
+    ) -> tf.Tensor:
         return self.likelihood.log_prob(self._parameters(x, conditions, training), x)
 
     # ---- sampling --------------------------------------------------------------------------------
@@ -138,10 +141,12 @@ class PixelModel(AutoregressiveModel):
         """
         height, width, channels = self.image_shape
 
-        def of_width(x, size):
+        def of_width(x: tf.Tensor, size: int) -> tf.Tensor:
             return tf.ensure_shape(x, [None, width, size])
 
-        def finish_row(begun, column_cache, pixels, of_columns):
+        def finish_row(
+            begun: Row, column_cache: Any, pixels: tf.Tensor, of_columns: Any
+        ) -> tuple[tf.Tensor, Any]:
             of_columns = tf.nest.map_structure(of_width, of_columns, kept)
             above = self.embedding(of_width(pixels, channels), dtype="float32")
             return above, end_row(begun, column_cache, of_columns)

@@ -62,7 +62,7 @@ class PixelRNN(PixelStack):
         head_filters: int | None = None,
         num_classes: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(image_shape, levels=levels, num_classes=num_classes, **kwargs)
         channels = self.image_shape[-1]
         if recurrence not in RECURRENCES:

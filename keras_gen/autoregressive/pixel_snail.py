@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.ancestral_sampling import Row, Step, joined
+from keras_gen.ancestral_sampling import Column, Given, Row, Step, joined
+from keras_gen.autoregressive.autoregressive_model import Choice
 from keras_gen.autoregressive.layers.causal_attention import Entries, attend, attention
 from keras_gen.autoregressive.layers.gated_resnet import GatedResnet, concat_elu
 from keras_gen.autoregressive.layers.masked_convolution import MaskedConv2D
@@ -22,6 +23,8 @@ from keras_gen.autoregressive.layers.masked_dense import MaskedDense
 from keras_gen.autoregressive.layers.shifted_convolution import with_ones
 from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, StepwiseLayer
 from keras_gen.autoregressive.pixel_model import PixelModel
+from keras_gen.model import Conditions
+from keras_gen.random import Noise
 
 
 class AttentionBlock(StepwiseLayer):
@@ -48,13 +51,13 @@ class AttentionBlock(StepwiseLayer):
         value_dim: int,
         num_classes: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.num_heads, self.key_dim, self.value_dim = num_heads, key_dim, value_dim
         self._coordinates = coordinates(*sides)  # [height, width, 2]
         policy = self.dtype_policy
 
-        def dense(inputs, outputs, name):
+        def dense(inputs: int, outputs: int, name: str) -> MaskedDense:
             return MaskedDense(inputs, outputs, channels=1, dtype=policy, name=name)
 
         # A pixel asks by its features and its place; it is found by its own value as well.
@@ -74,7 +77,7 @@ class AttentionBlock(StepwiseLayer):
 
     # ---- the whole image -------------------------------------------------------------------------
 
-    def call(self, x, image, labels=None):
+    def call(self, x: tf.Tensor, image: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Maps `[n, height, width, filters]` to the same.
 
         Args:
@@ -104,21 +107,21 @@ class AttentionBlock(StepwiseLayer):
     # ---- row by row and pixel by pixel: the caches are of keys and values ------------------------
 
     @property
-    def kept(self):
+    def kept(self) -> Any:
         return sum(self._entry_sizes)
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         # Room for the entries of all rows.
         return self._no_entries(num, self._coordinates.shape[0] * columns)
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         block = self.block.step_weights(labels)
         (query,), (entry,), (mixed,) = (
             layer.step_weights() for layer in (self.query, self.entry, self.mixed)
         )
         return StepWeights(block.row, [(query, entry, mixed, block.column[0])])
 
-    def begin_row(self, row, stream, row_cache, weights):
+    def begin_row(self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any) -> Begun:
         num, width = tf.shape(row_cache.keys)[0], self._coordinates.shape[1]
         place = tf.broadcast_to(tf.gather(self._coordinates, row)[None], [num, width, 2])
         block = self.block.begin_row(row, None, self.block.empty(num, width), weights)
@@ -130,7 +133,7 @@ class AttentionBlock(StepwiseLayer):
             shared=(row_cache, row * width, block.shared),
         )
 
-    def step(self, inputs, place, column: tf.Tensor | int = 0):
+    def step(self, inputs: list[tf.Tensor], place: Place, column: tf.Tensor | int = 0) -> tf.Tensor:
         """As of `StepwiseLayer`.
 
         Args:
@@ -150,7 +153,9 @@ class AttentionBlock(StepwiseLayer):
         block = Place(of_block, block_cache, block_weights, {}, block_shared)
         return self.block.step(inputs, block, shortcuts=[mixed])
 
-    def end_column(self, inputs, place, image: Any = None, column: tf.Tensor | int = 0):
+    def end_column(
+        self, inputs: list[tf.Tensor], place: Place, image: Any = None, column: tf.Tensor | int = 0
+    ) -> tuple[Any, Any]:
         """As of `StepwiseLayer`.
 
         Args:
@@ -165,7 +170,7 @@ class AttentionBlock(StepwiseLayer):
         recent = recent.put(column, *self._split(entry[:, None]))
         return (recent, block_cache), entry
 
-    def end_row(self, row_cache, cache, kept):
+    def end_row(self, row_cache: Any, cache: Any, kept: Any) -> Any:
         row, past = row_cache
         return past.put(row, *self._split(kept))
 
@@ -230,7 +235,7 @@ class PixelSNAIL(PixelModel):
         dropout: float = 0.0,
         num_classes: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(image_shape, levels=levels, num_classes=num_classes, **kwargs)
         self.filters = checks.positive("filters", filters)
         self.num_blocks = checks.in_range("num_blocks", num_blocks, 1, 1000)
@@ -281,7 +286,9 @@ class PixelSNAIL(PixelModel):
 
     # ---- objective -------------------------------------------------------------------------------
 
-    def _parameters(self, x, conditions, training=False):
+    def _parameters(
+        self, x: tf.Tensor, conditions: Conditions, training: bool = False
+    ) -> tf.Tensor:
         image = with_ones(self.embedding(x))
         labels, source = conditions.get("labels"), self.source_features(conditions)
         seeds = self.dropout_seeds(training)
@@ -296,7 +303,14 @@ class PixelSNAIL(PixelModel):
 
     # ---- sampling --------------------------------------------------------------------------------
 
-    def draw(self, noise, conditions, settings, given=None, choose=None):
+    def draw(
+        self,
+        noise: Noise,
+        conditions: Conditions,
+        settings: dict[str, tf.Tensor],
+        given: Given | None = None,
+        choose: Choice | None = None,
+    ) -> tf.Tensor:
         _, width, _ = self.image_shape
         num = tf.shape(noise.seeds)[0]
         labels, source = conditions.get("labels"), self.source_features(conditions)
@@ -306,7 +320,7 @@ class PixelSNAIL(PixelModel):
         weights = {name: layer.step_weights(labels) for name, layer in layers.items()}
         (head,) = self.head.step_weights()
 
-        def begin_row(row, above, caches, _):
+        def begin_row(row: tf.Tensor, above: tf.Tensor, caches: dict[str, Any], _: int) -> Row:
             # Above the first row there is nothing, no feature of ones either.
             image = with_ones(above) * tf.cast(row > 0, tf.float32)
             begun = {
@@ -315,7 +329,7 @@ class PixelSNAIL(PixelModel):
                 )
                 for name, layer in layers.items()
             }
-            features = {name: of_layer.features for name, of_layer in begun.items()}
+            features = {name: each.features for name, each in begun.items()}
             if source is not None:
                 features["first"] += tf.gather(source, row, axis=1)
             return Row(
@@ -323,13 +337,13 @@ class PixelSNAIL(PixelModel):
                 noise=self.row_noise(noise, row),
                 column_cache=(
                     tf.constant(0),
-                    {name: of_layer.cache for name, of_layer in begun.items()},
+                    {name: each.cache for name, each in begun.items()},
                 ),
-                row_cache={name: of_layer.row_cache for name, of_layer in begun.items()},
-                shared={name: of_layer.shared for name, of_layer in begun.items()},
+                row_cache={name: each.row_cache for name, each in begun.items()},
+                shared={name: each.shared for name, each in begun.items()},
             )
 
-        def step(column, cache):
+        def step(column: Column, cache: Any) -> Step:
             index, caches = cache
             places = {
                 name: Place(
@@ -362,10 +376,10 @@ class PixelSNAIL(PixelModel):
                 options = {"image": image, "column": index} if has_entries else {}
                 ended[name] = layer.end_column(inputs[name], places[name], **options)
             after = {name: cache for name, (cache, _) in ended.items()}
-            kept = {name: of_layer for name, (_, of_layer) in ended.items()}
+            kept = {name: each for name, (_, each) in ended.items()}
             return Step(pixel, (index + 1, after), kept)
 
-        def end_row(begun, cache, kept):
+        def end_row(begun: Row, cache: Any, kept: dict[str, Any]) -> dict[str, Any]:
             _, caches = cache
             return {
                 name: layer.end_row(begun.row_cache[name], caches[name], kept[name])

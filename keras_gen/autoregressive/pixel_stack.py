@@ -8,7 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.ancestral_sampling import Row, Step, joined
+from keras_gen.ancestral_sampling import Column, Given, Row, Step, joined
+from keras_gen.autoregressive.autoregressive_model import Choice
 from keras_gen.autoregressive.layers.head import Head
 from keras_gen.autoregressive.layers.masked_convolution import MaskedConv2D
 from keras_gen.autoregressive.layers.stepwise import (
@@ -18,6 +19,8 @@ from keras_gen.autoregressive.layers.stepwise import (
     end_row_in_all,
 )
 from keras_gen.autoregressive.pixel_model import PixelModel
+from keras_gen.model import Conditions
+from keras_gen.random import Noise
 
 
 class PixelStack(PixelModel):
@@ -70,7 +73,9 @@ class PixelStack(PixelModel):
         self._build_source(filters)
         self.finish_build()
 
-    def _parameters(self, x, conditions, training=False):
+    def _parameters(
+        self, x: tf.Tensor, conditions: Conditions, training: bool = False
+    ) -> tf.Tensor:
         # The features of a pixel, and the stream beside them: of the rows above, or of the image.
         features = stream = self.embedding(x)
         source = self.source_features(conditions)
@@ -80,7 +85,14 @@ class PixelStack(PixelModel):
                 features += source
         return self.head(features)
 
-    def draw(self, noise, conditions, settings, given=None, choose=None):
+    def draw(
+        self,
+        noise: Noise,
+        conditions: Conditions,
+        settings: dict[str, tf.Tensor],
+        given: Given | None = None,
+        choose: Choice | None = None,
+    ) -> tf.Tensor:
         _, width, channels = self.image_shape
         num = tf.shape(noise.seeds)[0]
         layers = [*self.stack, self.head]
@@ -88,17 +100,17 @@ class PixelStack(PixelModel):
         source = self.source_features(conditions)
         source = None if source is None else tf.cast(source, tf.float32)
 
-        def begin_row(row, stream, caches, _):
+        def begin_row(row: tf.Tensor, stream: tf.Tensor, caches: list, _: int) -> Row:
             begun = begin_row_in_all(layers, row, stream, caches, weights)
             of_source = [] if source is None else [tf.gather(source, row, axis=1)]
             return Row(
-                features=([of_layer.features for of_layer in begun], of_source),
+                features=([each.features for each in begun], of_source),
                 noise=self.row_noise(noise, row),
-                column_cache=[of_layer.cache for of_layer in begun],
-                row_cache=[of_layer.row_cache for of_layer in begun],
+                column_cache=[each.cache for each in begun],
+                row_cache=[each.row_cache for each in begun],
             )
 
-        def step(column, caches):
+        def step(column: Column, caches: list) -> Step:
             features, of_source = by_channel(column.features, channels)
             noises = tf.split(column.noise, channels, axis=-1)
             # What goes into each layer, a group for each channel; into the first, the pixel itself.
@@ -121,12 +133,12 @@ class PixelStack(PixelModel):
                 values.append(value[:, None])
                 inputs[0].append(self.embedding(values[-1], dtype="float32"))
             ended = [
-                layer.end_column(*of_layer)
-                for layer, *of_layer in zip(layers, inputs, places, strict=True)
+                layer.end_column(seen, place)
+                for layer, seen, place in zip(layers, inputs, places, strict=True)
             ]
             return Step(joined(values), [cache for cache, _ in ended], [kept for _, kept in ended])
 
-        def end_row(begun, caches, kept):
+        def end_row(begun: Row, caches: list, kept: list) -> list:
             return end_row_in_all(layers, begun.row_cache, caches, kept)
 
         return self.raster_scan(
@@ -151,7 +163,7 @@ def by_channel(features: Any, channels: int) -> Any:
         For each layer a list of nests, one a channel; and likewise of the list.
     """
 
-    def part(nest):
+    def part(nest: Any) -> list:
         split = [tf.split(x, channels, axis=1) for x in tf.nest.flatten(nest)]
         return [tf.nest.pack_sequence_as(nest, [x[c] for x in split]) for c in range(channels)]
 

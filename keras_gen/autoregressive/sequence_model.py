@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.ancestral_sampling import Given, Row, Step, ancestral_sampling
-from keras_gen.autoregressive.autoregressive_model import AutoregressiveModel
+from keras_gen.ancestral_sampling import Column, Given, Row, Step, ancestral_sampling
+from keras_gen.autoregressive.autoregressive_model import AutoregressiveModel, Choice
 from keras_gen.autoregressive.layers.stepwise import (
     Place,
     StepWeights,
@@ -21,6 +21,7 @@ from keras_gen.autoregressive.layers.stepwise import (
 from keras_gen.formats import Text, Tokenized
 from keras_gen.likelihoods import Categorical
 from keras_gen.model import Conditions
+from keras_gen.random import Noise
 from keras_gen.signature import Input
 
 # As good as minus infinity for a logit, and no NaN when it meets one.
@@ -48,7 +49,7 @@ class SequenceModel(AutoregressiveModel):
     stack: list[StepwiseLayer]
     row_length: int = 32
 
-    def __init__(self, format: Tokenized, length: int | None = None, **kwargs: Any):
+    def __init__(self, format: Tokenized, length: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(format, Tokenized):
             raise ValueError(
@@ -90,14 +91,16 @@ class SequenceModel(AutoregressiveModel):
         """What a network sees at each place: the token before; first, `num_tokens`, a beginning."""
         return tf.pad(tokens[:, :-1], [[0, 0], [1, 0]], constant_values=self.format.num_tokens)
 
-    def _log_conditionals(self, x, conditions, training=False):
+    def _log_conditionals(
+        self, x: tf.Tensor, conditions: Conditions, training: bool = False
+    ) -> tf.Tensor:
         parameters = self._parameters(x, conditions, training)
-        log_probs = self.likelihood.log_prob(parameters, self.format.encode(x))
+        log_probs = self.likelihood.log_prob(parameters, self.format.to_tokens(x))
         return tf.reshape(log_probs, tf.shape(x))
 
     # ---- sampling --------------------------------------------------------------------------------
 
-    def setting_inputs(self):
+    def setting_inputs(self) -> dict[str, Input]:
         num_tokens = self.format.num_tokens
         top_k = Input((None,), "int32", 1, num_tokens, default=num_tokens)
         return super().setting_inputs() | {"top_k": top_k}
@@ -109,11 +112,18 @@ class SequenceModel(AutoregressiveModel):
         """
         return None
 
-    def draw(self, noise, conditions, settings, given=None, choose=None):
+    def draw(
+        self,
+        noise: Noise,
+        conditions: Conditions,
+        settings: dict[str, tf.Tensor],
+        given: Given | None = None,
+        choose: Choice | None = None,
+    ) -> tf.Tensor:
         num, columns = tf.shape(noise.seeds)[0], self.row_length
         length: Any = self.length
         if given is not None:
-            values = self.format.encode(given.values)
+            values = self.format.to_tokens(given.values)
             mask = tf.reshape(given.mask, tf.shape(values))
             length = values.shape[1] or tf.shape(values)[1]
             given = Given(in_rows(values, columns), in_rows(mask, columns))
@@ -125,20 +135,20 @@ class SequenceModel(AutoregressiveModel):
         last_of_top = tf.one_hot(settings["top_k"] - 1, self.format.num_tokens)
         places = iter(range(self.length))  # that are there to be chosen: a full row has more
 
-        def begin_row(row, caches, _):
+        def begin_row(row: tf.Tensor, caches: Any, _: int) -> Row:
             token, row_caches = caches
             stream = None if local is None else tf.gather(local, row, axis=1)
             begun = begin_row_in_all(self.stack, row, stream, row_caches, weights)
             return Row(
-                features=[of_layer.features for of_layer in begun],
+                features=[each.features for each in begun],
                 noise=self.likelihood.noise(noise, (columns,), step=row),
-                column_cache=(token, [of_layer.cache for of_layer in begun]),
-                row_cache=[of_layer.row_cache for of_layer in begun],
-                shared=[of_layer.shared for of_layer in begun],
+                column_cache=(token, [each.cache for each in begun]),
+                row_cache=[each.row_cache for each in begun],
+                shared=[each.shared for each in begun],
             )
 
-        def step(column, caches):
-            logits, *after = self._step(*caches, weights, column.features, column.shared)
+        def step(column: Column, caches: tuple[tf.Tensor, list]) -> Step:
+            logits, after, kept = self._step(*caches, weights, column.features, column.shared)
             if choose is not None:
                 is_there = next(places, None) is not None
                 token = choose(logits) if is_there else tf.zeros_like(caches[0])
@@ -146,10 +156,9 @@ class SequenceModel(AutoregressiveModel):
                 logits = tf.cond(limits, lambda: _likeliest(logits, last_of_top), lambda: logits)
                 token = self.likelihood.draw(logits, column.noise, settings["temperature"])
             token = column.keep(token)
-            caches, kept = after
-            return Step(token, (token, caches), kept)
+            return Step(token, (token, after), kept)
 
-        def end_row(begun, caches, _, kept):
+        def end_row(begun: Row, caches: Any, _: tf.Tensor, kept: Any) -> tuple[tf.Tensor, list]:
             token, column_caches = caches
             return token, end_row_in_all(self.stack, begun.row_cache, column_caches, kept)
 
@@ -166,7 +175,7 @@ class SequenceModel(AutoregressiveModel):
             kept=[layer.kept for layer in self.stack],
         )  # [rows, columns, n]
         tokens = tf.reshape(tokens, [num_rows * columns, -1])[:length]
-        return self.format.decode(tf.transpose(tokens))
+        return self.format.from_tokens(tf.transpose(tokens))
 
     def _step(
         self,

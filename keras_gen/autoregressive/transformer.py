@@ -10,6 +10,8 @@ import dataclasses
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from keras_gen import checks
 from keras_gen.autoregressive.layers.transformer_block import (
@@ -19,6 +21,8 @@ from keras_gen.autoregressive.layers.transformer_block import (
 )
 from keras_gen.autoregressive.sequence_model import SequenceModel
 from keras_gen.formats import Format, Tokenized
+from keras_gen.model import Conditions
+from keras_gen.signature import Input
 
 POSITIONS = ("learned", "rotary")
 
@@ -71,7 +75,7 @@ class Transformer(SequenceModel):
         dropout: float = 0.0,
         num_classes: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(format, length, num_classes=num_classes, **kwargs)
         self.num_heads = checks.positive("num_heads", num_heads)
         if positions not in POSITIONS:
@@ -115,17 +119,17 @@ class Transformer(SequenceModel):
 
     # ---- data ------------------------------------------------------------------------------------
 
-    def data_input(self):
+    def data_input(self) -> Input:
         # An image's input has its own sizes, and no use for a longest one.
         longest = None if self.format.length else self.length
         return dataclasses.replace(super().data_input(), longest=longest)
 
-    def check_data(self, x, name="x"):
+    def check_data(self, x: Any, name: str = "x") -> np.ndarray:
         x = super().check_data(x, name)
         self.check_together({self.format.name: x})
         return x
 
-    def check_together(self, inputs):
+    def check_together(self, inputs: dict[str, Any]) -> None:
         x = inputs.get(self.format.name)
         if x is None or self.format.length is not None:
             return
@@ -142,8 +146,10 @@ class Transformer(SequenceModel):
 
     # ---- objective -------------------------------------------------------------------------------
 
-    def _parameters(self, x, conditions, training=False):
-        tokens = self.shifted(self.format.encode(x))
+    def _parameters(
+        self, x: tf.Tensor, conditions: Conditions, training: bool = False
+    ) -> tf.Tensor:
+        tokens = self.shifted(self.format.to_tokens(x))
         features, _ = self.embedding(tokens, labels=conditions.get("labels"))
         seeds = self.dropout_seeds(training)
         for block in self.blocks:

@@ -18,6 +18,7 @@ from keras_gen.autoregressive.layers.token_embedding import TokenEmbedding
 from keras_gen.autoregressive.layers.upsampling import Upsampling
 from keras_gen.autoregressive.sequence_model import SequenceModel
 from keras_gen.formats import Sound
+from keras_gen.model import Conditions
 from keras_gen.signature import Input
 
 
@@ -85,7 +86,7 @@ class WaveNet(SequenceModel):
         local_channels: int = 0,
         hop: int = 1,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(Sound(sample_rate, levels), length, num_classes=num_classes, **kwargs)
         self.sample_rate, self.levels = self.format.sample_rate, self.format.levels
         self.filters = checks.positive("filters", filters)
@@ -135,20 +136,20 @@ class WaveNet(SequenceModel):
         """How many frames of "local" go with so many samples."""
         return -(-time // self.hop)
 
-    def condition_inputs(self):
+    def condition_inputs(self) -> dict[str, Input]:
         inputs = super().condition_inputs()
         if self.local_channels:
             inputs["local"] = Input((None, None, self.local_channels), "float32")
         return inputs
 
-    def sample_condition_inputs(self):
+    def sample_condition_inputs(self) -> dict[str, Input]:
         inputs = super().sample_condition_inputs()
         if self.local_channels:
             shape = (None, self.num_frames(self.length), self.local_channels)
             inputs["local"] = dataclasses.replace(inputs["local"], shape=shape)
         return inputs
 
-    def check_together(self, inputs):
+    def check_together(self, inputs: dict[str, Any]) -> None:
         if "local" not in inputs or self.format.name not in inputs:
             return
         time, frames = inputs[self.format.name].shape[1], inputs["local"].shape[1]
@@ -158,13 +159,15 @@ class WaveNet(SequenceModel):
                 f"{time} samples, received {frames}."
             )
 
-    def local_features(self, conditions):
+    def local_features(self, conditions: Conditions) -> tf.Tensor | None:
         return self.upsampling(conditions["local"]) if self.local_channels else None
 
     # ---- objective -------------------------------------------------------------------------------
 
-    def _parameters(self, x, conditions, training=False):
-        tokens = self.shifted(self.format.encode(x))
+    def _parameters(
+        self, x: tf.Tensor, conditions: Conditions, training: bool = False
+    ) -> tf.Tensor:
+        tokens = self.shifted(self.format.to_tokens(x))
         local = self.local_features(conditions)
         if local is not None:
             local = local[:, : tf.shape(tokens)[1]]

@@ -42,7 +42,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
         >>> model.fit(dataset, epochs=10, callbacks=[EpochCheckpoint("run")])
     """
 
-    def __init__(self, folder: Any):
+    def __init__(self, folder: Any) -> None:
         super().__init__()
         self.folder = Path(folder)
 

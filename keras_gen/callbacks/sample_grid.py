@@ -26,7 +26,7 @@ class SampleGrid(keras.callbacks.Callback):
         >>> model.fit(dataset, epochs=10, callbacks=[SampleGrid("run/logs")])
     """
 
-    def __init__(self, log_dir: Any, num_samples: int = 16, seed: int = 0):
+    def __init__(self, log_dir: Any, num_samples: int = 16, seed: int = 0) -> None:
         super().__init__()
         self.log_dir, self.num_samples, self.seed = log_dir, num_samples, seed
         self.writer: Any = None

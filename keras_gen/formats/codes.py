@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from keras_gen.formats.images import Grid
@@ -28,5 +30,5 @@ class Codes(Grid):
     ordered = False
     most_levels = 2**16
 
-    def options(self, length=None):
+    def options(self, length: int | None = None) -> dict[str, Any]:
         return {"image_shape": self.image_shape, "levels": self.levels, "codes": True}

@@ -91,6 +91,15 @@ class Format(abc.ABC):
         sizes = x.shape[1:]
         return math.prod(sizes) if None not in sizes else tf.size(x[0])
 
+    def bits_per_dim(self, nats: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Nats an example, as bits per dimension.
+
+        Args:
+            nats: of a batch's examples, or their mean.
+            x: the batch, stored data.
+        """
+        return nats / (tf.cast(self.num_dimensions(x), tf.float32) * math.log(2.0))
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments: each is kept as an attribute of the same name."""
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
@@ -115,7 +124,7 @@ class Tokenized(Format):
     Attributes:
         num_tokens: how many different tokens there are.
         length: tokens of an example; `None` where examples are as long as they like.
-        row: how many tokens belong together, as those of a picture's row do; `None` is no number.
+        row: how many tokens belong together, as those of a picture's row do; `None` where none do.
     """
 
     num_tokens: int
@@ -123,11 +132,11 @@ class Tokenized(Format):
     row: int | None = None
 
     @abc.abstractmethod
-    def encode(self, x: tf.Tensor) -> tf.Tensor:
+    def to_tokens(self, x: tf.Tensor) -> tf.Tensor:
         """Stored data to tokens: int32 `[n, time]`."""
 
     @abc.abstractmethod
-    def decode(self, tokens: tf.Tensor) -> tf.Tensor:
+    def from_tokens(self, tokens: tf.Tensor) -> tf.Tensor:
         """Tokens to stored data."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -34,7 +35,9 @@ class Grid(Tokenized):
     ordered: bool  # whether near values mean near things
     suffix = ".png"
 
-    def __init__(self, image_shape: Sequence[int | None], levels: int = 256, multiple_of: int = 1):
+    def __init__(
+        self, image_shape: Sequence[int | None], levels: int = 256, multiple_of: int = 1
+    ) -> None:
         self.image_shape = checks.image_shape(image_shape, free_sides=True)
         self.levels = checks.in_range("levels", levels, 2, self.most_levels)
         self.multiple_of = checks.positive("multiple_of", multiple_of)
@@ -44,18 +47,18 @@ class Grid(Tokenized):
             self.length = math.prod(self.image_shape)
             self.row = math.prod(self.image_shape[1:])
 
-    def input(self):
+    def input(self) -> Input:
         shape = (None, *self.image_shape)
         base = self.multiple_of if None in self.image_shape else None
         return Input(shape, self.dtype, 0, self.levels - 1, multiple_of=base)
 
-    def encode(self, x):
+    def to_tokens(self, x: tf.Tensor) -> tf.Tensor:
         return tf.reshape(tf.cast(x, tf.int32), [-1, self.length])
 
-    def decode(self, tokens):
+    def from_tokens(self, tokens: tf.Tensor) -> tf.Tensor:
         return self.store(tf.reshape(tokens, [-1, *self.image_shape]))
 
-    def write(self, examples, path, columns=None):
+    def write(self, examples: np.ndarray, path: Any, columns: int | None = None) -> Path:
         from PIL import Image
 
         picture = grid(examples, self.levels, columns)
@@ -86,7 +89,7 @@ class Images(Grid):
     ordered = True
     most_levels = 256
 
-    def options(self, length=None):
+    def options(self, length: int | None = None) -> dict[str, Any]:
         return {"image_shape": self.image_shape, "levels": self.levels}
 
     def to_unit(self, x: tf.Tensor, dtype: Any = "float32") -> tf.Tensor:
@@ -99,7 +102,7 @@ class Images(Grid):
         """Scales [-1, 1] back to stored values, rounded and clipped."""
         return self.store((tf.cast(y, tf.float32) + 1.0) * ((self.levels - 1) / 2.0))
 
-    def store(self, values):
+    def store(self, values: tf.Tensor) -> tf.Tensor:
         if values.dtype.is_floating:
             values = tf.clip_by_value(tf.round(values), 0.0, self.levels - 1.0)
         return tf.cast(values, self.dtype)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -28,16 +31,16 @@ class Points(Format):
     dtype = "float32"
     suffix = ".csv"
 
-    def __init__(self, dim: int):
+    def __init__(self, dim: int) -> None:
         self.dim = checks.positive("dim", dim)
 
-    def input(self):
+    def input(self) -> Input:
         return Input((None, self.dim), "float32")
 
-    def options(self, length=None):
+    def options(self, length: int | None = None) -> dict[str, Any]:
         return {"dim": self.dim}
 
-    def write(self, examples, path, columns=None):
+    def write(self, examples: np.ndarray, path: Any, columns: int | None = None) -> Path:
         return write_beside(
             path, lambda beside: np.savetxt(beside, examples, delimiter=",", fmt="%.7g")
         )

@@ -34,29 +34,29 @@ class Sound(Tokenized):
     dtype = "float32"
     suffix = ".wav"
 
-    def __init__(self, sample_rate: int = 16000, levels: int = 256):
+    def __init__(self, sample_rate: int = 16000, levels: int = 256) -> None:
         self.sample_rate = checks.positive("sample_rate", sample_rate)
         self.levels = self.num_tokens = checks.in_range("levels", levels, 2, 256)
         mu = levels - 1
         y = np.arange(levels) / mu * 2 - 1
         self._values = (np.sign(y) * np.expm1(np.abs(y) * np.log1p(mu)) / mu).astype(np.float32)
 
-    def input(self):
+    def input(self) -> Input:
         return Input((None, None), "float32", -1.0, 1.0)
 
-    def options(self, length=None):
+    def options(self, length: int | None = None) -> dict[str, Any]:
         return {"sample_rate": self.sample_rate, "length": length}
 
-    def encode(self, x):
+    def to_tokens(self, x: tf.Tensor) -> tf.Tensor:
         mu = self.levels - 1
         y = tf.sign(x) * tf.math.log(1.0 + mu * tf.abs(x)) / math.log(1.0 + mu)
         token = tf.cast(tf.floor((y + 1.0) / 2.0 * mu + 0.5), tf.int32)
         return tf.clip_by_value(token, 0, mu)
 
-    def decode(self, tokens):
+    def from_tokens(self, tokens: tf.Tensor) -> tf.Tensor:
         return tf.gather(self._values, tokens)
 
-    def write(self, examples, path, columns=None):
+    def write(self, examples: np.ndarray, path: Any, columns: int | None = None) -> Path:
         return write_wav(path, examples, self.sample_rate)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -34,7 +36,7 @@ class Text(Tokenized):
     dtype = "int32"
     suffix = ".txt"
 
-    def __init__(self, vocabulary: str):
+    def __init__(self, vocabulary: str) -> None:
         if not isinstance(vocabulary, str) or len(set(vocabulary)) < 2:
             raise ValueError(
                 f"vocabulary must be a str of at least two characters, received {vocabulary!r}."
@@ -45,20 +47,20 @@ class Text(Tokenized):
         self._tokens = np.zeros(self._points[-1] + 1, np.int32)
         self._tokens[self._points] = np.arange(self.num_tokens)
 
-    def input(self):
+    def input(self) -> Input:
         low, high = int(self._points[0]), int(self._points[-1])
         return Input((None, None), "int32", low, high, values=tuple(self._points.tolist()))
 
-    def options(self, length=None):
+    def options(self, length: int | None = None) -> dict[str, Any]:
         return {"vocabulary": self.vocabulary, "length": length}
 
-    def encode(self, x):
+    def to_tokens(self, x: tf.Tensor) -> tf.Tensor:
         return tf.gather(self._tokens, tf.clip_by_value(x, 0, len(self._tokens) - 1))
 
-    def decode(self, tokens):
+    def from_tokens(self, tokens: tf.Tensor) -> tf.Tensor:
         return tf.gather(self._points, tokens)
 
-    def write(self, examples, path, columns=None):
+    def write(self, examples: np.ndarray, path: Any, columns: int | None = None) -> Path:
         text = "\n\n".join(self.strings(examples)) + "\n"
         return write_beside(path, lambda beside: beside.write_text(text, encoding="utf-8"))
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -29,17 +32,17 @@ class Tokens(Tokenized):
     dtype = "int32"
     suffix = ".txt"
 
-    def __init__(self, num_tokens: int):
+    def __init__(self, num_tokens: int) -> None:
         self.num_tokens = checks.in_range("num_tokens", num_tokens, 2, 2**24)
 
-    def input(self):
+    def input(self) -> Input:
         return Input((None, None), "int32", 0, self.num_tokens - 1)
 
-    def encode(self, x):
+    def to_tokens(self, x: tf.Tensor) -> tf.Tensor:
         return tf.cast(x, tf.int32)
 
-    def decode(self, tokens):
+    def from_tokens(self, tokens: tf.Tensor) -> tf.Tensor:
         return tokens
 
-    def write(self, examples, path, columns=None):
+    def write(self, examples: np.ndarray, path: Any, columns: int | None = None) -> Path:
         return write_beside(path, lambda beside: np.savetxt(beside, examples, fmt="%d"))

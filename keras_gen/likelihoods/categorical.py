@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_gen import checks
 from keras_gen.likelihoods.likelihood import Likelihood
+from keras_gen.random import Noise
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -25,25 +28,29 @@ class Categorical(Likelihood):
         256
     """
 
-    def __init__(self, levels: int = 256):
+    levels: int
+
+    def __init__(self, levels: int = 256) -> None:
         self.levels = checks.in_range("levels", levels, 2, 2**24)
         self.num_parameters = levels
 
-    def distribution(self, parameters):
+    def distribution(self, parameters: tf.Tensor) -> tfp.distributions.Distribution:
         return tfp.distributions.Categorical(logits=parameters)
 
-    def log_prob(self, parameters, x):
+    def log_prob(self, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         # Not as a softmax and its logarithm, which is what a cross-entropy of integers becomes in
         # ONNX: far from the mode that is minus infinity.
         log_probs = tf.nn.log_softmax(tf.cast(parameters, tf.float32))
         return tf.reduce_sum(log_probs * tf.one_hot(tf.cast(x, tf.int32), self.levels), axis=-1)
 
-    def noise(self, noise, shape, stream=0, step=0):
+    def noise(
+        self, noise: Noise, shape: Sequence[int], stream: int = 0, step: int | tf.Tensor = 0
+    ) -> tf.Tensor:
         return noise.gumbel((*shape, self.levels), stream, step)
 
-    def draw(self, parameters, noise, temperature):
+    def draw(self, parameters: tf.Tensor, noise: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
         # argmax(logits / t + g) = argmax(logits + t g), and the latter allows t = 0, the mode.
         return self.mode(parameters + tf.expand_dims(temperature, -1) * noise)
 
-    def mode(self, parameters):
+    def mode(self, parameters: tf.Tensor) -> tf.Tensor:
         return tf.argmax(parameters, axis=-1, output_type=tf.int32)

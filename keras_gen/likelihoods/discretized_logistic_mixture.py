@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_gen.likelihoods.likelihood import Likelihood
+from keras_gen.random import Noise
 
 tfd, tfb = tfp.distributions, tfp.bijectors
 
@@ -43,7 +45,7 @@ class DiscretizedLogisticMixture(Likelihood):
 
     levels: int
 
-    def __init__(self, levels: int = 256, channels: int = 3, num_components: int = 10):
+    def __init__(self, levels: int = 256, channels: int = 3, num_components: int = 10) -> None:
         if not 2 <= levels <= 256:
             raise ValueError(f"levels must be 2 to 256, received {levels}.")
         for name, value in (("channels", channels), ("num_components", num_components)):
@@ -69,7 +71,9 @@ class DiscretizedLogisticMixture(Likelihood):
         return parts[0], loc, tf.maximum(log_scale, _MIN_LOG_SCALE), tf.tanh(coupling)
 
     @staticmethod
-    def _mean(channel: int, loc, coupling, earlier: list[tf.Tensor]) -> tf.Tensor:
+    def _mean(
+        channel: int, loc: tf.Tensor, coupling: tf.Tensor, earlier: list[tf.Tensor]
+    ) -> tf.Tensor:
         """A channel's mean `[..., k]`, given the channels before it in [-1, 1]."""
         first = channel * (channel - 1) // 2
         moves = [coupling[..., first + i] * value for i, value in enumerate(earlier)]
@@ -78,12 +82,12 @@ class DiscretizedLogisticMixture(Likelihood):
     def _unit(self, x: tf.Tensor) -> tf.Tensor:
         return tf.cast(x, tf.float32) * (2.0 / (self.levels - 1)) - 1.0
 
-    def distribution(self, parameters):
+    def distribution(self, parameters: tf.Tensor) -> tfp.distributions.Distribution:
         """The distribution of stored pixels: a `tfd.MixtureSameFamily` of event shape `[c]`."""
         logits, loc, log_scale, coupling = self._split(parameters)
         per_level = (self.levels - 1) / 2
 
-        def component(x):
+        def component(x: tf.Tensor) -> tfp.distributions.Distribution:
             # The values that a channel's mean depends on, in each component its own.
             unit = self._unit(x) + tf.zeros_like(loc)
             start, earlier = loc + tf.zeros_like(unit), tf.unstack(unit, axis=-1)
@@ -96,7 +100,7 @@ class DiscretizedLogisticMixture(Likelihood):
         components = tfd.Autoregressive(component, tf.zeros_like(loc), num_steps=self.channels)
         return tfd.MixtureSameFamily(tfd.Categorical(logits=logits), components)
 
-    def log_prob(self, parameters, x):
+    def log_prob(self, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """The log-probability of each channel, given those before it: float32 `[..., c]`."""
         logits, loc, log_scale, coupling = self._split(parameters)
         unit = tf.split(self._unit(x), self.channels, axis=-1)
@@ -131,7 +135,9 @@ class DiscretizedLogisticMixture(Likelihood):
         first, last = lowest == 0, highest == self.levels - 1
         return tf.where(first, log_upto, tf.where(last, log_beyond, inner))
 
-    def noise(self, noise, shape, stream=0, step=0):
+    def noise(
+        self, noise: Noise, shape: Sequence[int], stream: int = 0, step: int | tf.Tensor = 0
+    ) -> tf.Tensor:
         size = self.num_components + self.channels * sum(self._stages)
         return noise.gumbel((*shape, size), stream, step)
 
@@ -141,7 +147,7 @@ class DiscretizedLogisticMixture(Likelihood):
         width = math.ceil(math.sqrt(self.levels))
         return math.ceil(self.levels / width), width
 
-    def draw(self, parameters, noise, temperature):
+    def draw(self, parameters: tf.Tensor, noise: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
         """Draws whole pixels: int32 `[..., channels]`.
 
         A temperature flattens or sharpens the mixture's weights, and widens or narrows its
@@ -160,8 +166,9 @@ class DiscretizedLogisticMixture(Likelihood):
             for part in (loc, log_scale, coupling)
         )
         log_scale += tf.math.log(tf.maximum(temperature, _MIN_TEMPERATURE))[..., None]
-        starts, values = width * tf.range(num_ranges), []
+        starts = width * tf.range(num_ranges)
         ends = tf.minimum(starts + width, self.levels) - 1
+        values: list[tf.Tensor] = []
         for channel in range(self.channels):
             # By masses, not by the inverse of their sum: a draw then hangs on no float's last bit,
             # but where two choices are as good as equal. And first a range of levels, then one of
@@ -176,11 +183,11 @@ class DiscretizedLogisticMixture(Likelihood):
             values.append(drawn * width + _choose(log_mass + of_level))
         return values[0] if self.channels == 1 else tf.concat(values, axis=-1)
 
-    def mode(self, parameters):
+    def mode(self, parameters: tf.Tensor) -> tf.Tensor:
         """Each channel's likeliest level, given those of the channels before it."""
         logits, loc, log_scale, coupling = self._split(parameters)
-        joint, values = tf.nn.log_softmax(logits)[..., None], []
-        level = tf.range(self.levels)
+        joint, level = tf.nn.log_softmax(logits)[..., None], tf.range(self.levels)
+        values: list[tf.Tensor] = []
         for channel in range(self.channels):
             mean = self._mean(channel, loc, coupling, [self._unit(value) for value in values])
             moments = mean[..., None], log_scale[..., channel, None]

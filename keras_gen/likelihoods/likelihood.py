@@ -44,7 +44,9 @@ class Likelihood(abc.ABC):
         """
 
     @abc.abstractmethod
-    def noise(self, noise: Noise, shape: Sequence[int], stream: int = 0, step=0) -> tf.Tensor:
+    def noise(
+        self, noise: Noise, shape: Sequence[int], stream: int = 0, step: int | tf.Tensor = 0
+    ) -> tf.Tensor:
         """The noise that drawing `[n, *shape]` values takes: float32 `[n, *shape, k]`."""
 
     @abc.abstractmethod

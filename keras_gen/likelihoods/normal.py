@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_gen.likelihoods.likelihood import Likelihood
+from keras_gen.random import Noise
 from keras_gen.signature import ROUNDED
 
 
@@ -32,12 +35,13 @@ class Normal(Likelihood):
         (1, 2)
     """
 
+    levels: int
     draw_output = ROUNDED
     dtype = "float32"
 
     def __init__(
         self, levels: int = 256, scale: float | None = None, min_scale: float | None = None
-    ):
+    ) -> None:
         if not 2 <= levels <= 256:
             raise ValueError(f"levels must be 2 to 256, received {levels}.")
         for name, value in (("scale", scale), ("min_scale", min_scale)):
@@ -48,7 +52,7 @@ class Normal(Likelihood):
         self.min_scale = min_scale
         self.num_parameters = 2 if scale is None else 1
 
-    def distribution(self, parameters):
+    def distribution(self, parameters: tf.Tensor) -> tfp.distributions.Distribution:
         per_level = (self.levels - 1) / 2
         loc = (parameters[..., 0] + 1.0) * per_level
         if self.scale is None:
@@ -58,12 +62,14 @@ class Normal(Likelihood):
             scale = self.scale * per_level
         return tfp.distributions.Normal(loc, scale)
 
-    def noise(self, noise, shape, stream=0, step=0):
+    def noise(
+        self, noise: Noise, shape: Sequence[int], stream: int = 0, step: int | tf.Tensor = 0
+    ) -> tf.Tensor:
         return noise.normal((*shape, 1), stream, step)
 
-    def draw(self, parameters, noise, temperature):
+    def draw(self, parameters: tf.Tensor, noise: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
         distribution = self.distribution(parameters)
         return distribution.loc + temperature * distribution.scale * noise[..., 0]
 
-    def mode(self, parameters):
+    def mode(self, parameters: tf.Tensor) -> tf.Tensor:
         return self.distribution(parameters).loc

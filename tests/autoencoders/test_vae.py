@@ -55,7 +55,7 @@ def test_the_bounds_lie_under_the_exact_likelihood_and_reach_it(factor_analysis,
     bounds = [
         np.mean(
             [
-                factor_analysis.importance_weighted_bound(images, num_samples=k, seed=seed)
+                factor_analysis.log_prob_bound(images, num_samples=k, seed=seed)
                 for seed in range(400 // k + 1)
             ],
             axis=0,
@@ -65,7 +65,7 @@ def test_the_bounds_lie_under_the_exact_likelihood_and_reach_it(factor_analysis,
     assert bounds[0] < bounds[1] < bounds[2] < exact.mean() + 0.05
     elbo = -factor_analysis.objective(tf.constant(images), {}, False)["negative_elbo"]
     assert np.mean(elbo) < exact.mean()
-    many = factor_analysis.importance_weighted_bound(images, num_samples=20_000)
+    many = factor_analysis.log_prob_bound(images, num_samples=20_000)
     np.testing.assert_allclose(many, exact, atol=0.3)
 
 
@@ -94,14 +94,13 @@ def test_the_bound_of_the_exact_posterior_is_the_likelihood(images):
         encoder=encoder,
         decoder=decoder,
     )
-    bound = model.importance_weighted_bound(images, num_samples=1)
+    bound = model.log_prob_bound(images, num_samples=1)
     np.testing.assert_allclose(bound, exact_log_prob(model, images), atol=2e-2)
 
 
 def test_the_bound_does_not_depend_on_the_batch_size(factor_analysis, images):
     bounds = [
-        factor_analysis.importance_weighted_bound(images, num_samples=3, batch_size=size)
-        for size in (10, 64)
+        factor_analysis.log_prob_bound(images, num_samples=3, batch_size=size) for size in (10, 64)
     ]
     np.testing.assert_allclose(*bounds, rtol=1e-5)
 

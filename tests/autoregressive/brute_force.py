@@ -136,6 +136,6 @@ def naive_sequences(model, num, seed, conditions=None, temperature=1.0):
         row, column = divmod(t, model.row_length)
         if column == 0:
             gumbel = model.likelihood.noise(noise, (model.row_length,), step=row).numpy()
-        logits = logits_of(model.format.decode(tf.constant(tokens)))[:, t].numpy()
+        logits = logits_of(model.format.from_tokens(tf.constant(tokens)))[:, t].numpy()
         tokens[:, t] = np.argmax(logits + temperature * gumbel[:, column], axis=-1)
-    return model.format.decode(tf.constant(tokens)).numpy()
+    return model.format.from_tokens(tf.constant(tokens)).numpy()

@@ -67,7 +67,7 @@ def conditions_of(model, num=None):
 
 
 def stored(model, tokens):
-    return model.format.decode(tf.constant(tokens, tf.int32)).numpy()
+    return model.format.from_tokens(tf.constant(tokens, tf.int32)).numpy()
 
 
 def test_probabilities_of_all_sequences_sum_to_one(name):
@@ -200,7 +200,7 @@ def test_samples_follow_the_distribution(name):
     model = build(name, 2, 4)
     num, conditions = 20_000, conditions_of(model)
     x = stored(model, list(itertools.product(range(2), repeat=4)))
-    drawn = model.format.encode(model.sample(num, seed=0, **conditions)).numpy()
+    drawn = model.format.to_tokens(model.sample(num, seed=0, **conditions)).numpy()
     observed = np.bincount(drawn @ [8, 4, 2, 1], minlength=16) / num
     assert np.abs(observed - np.exp(model.log_prob(x, **conditions))).max() < 5 * np.sqrt(
         0.25 / num
@@ -231,7 +231,7 @@ def test_top_k():
     np.testing.assert_array_equal(model.complete(x, nothing, seed=1, top_k=1), likeliest)
     drawn = model.complete(x, nothing, seed=2, top_k=2)
     logits = model._parameters(tf.constant(drawn), {}).numpy()
-    tokens = model.format.encode(drawn).numpy()[..., None]
+    tokens = model.format.to_tokens(drawn).numpy()[..., None]
     rank = (logits > np.take_along_axis(logits, tokens, axis=2)).sum(axis=2)
     assert set(np.unique(rank)) == {0, 1}
     np.testing.assert_array_equal(

@@ -27,7 +27,7 @@ def format(request):
 def examples(format, num=4):
     rng = np.random.default_rng(0)
     if isinstance(format, Tokenized):
-        return format.decode(tf.constant(rng.integers(0, 7, (num, 18)), tf.int32)).numpy()
+        return format.from_tokens(tf.constant(rng.integers(0, 7, (num, 18)), tf.int32)).numpy()
     return rng.standard_normal((num, 2)).astype(np.float32)
 
 
@@ -51,8 +51,8 @@ def test_tokens_there_and_back(format):
     if not isinstance(format, Tokenized):
         pytest.skip("it has no tokens")
     tokens = np.random.default_rng(0).integers(0, 7, (4, 18)).astype(np.int32)
-    stored = format.decode(tf.constant(tokens))
-    np.testing.assert_array_equal(format.encode(stored), tokens)
+    stored = format.from_tokens(tf.constant(tokens))
+    np.testing.assert_array_equal(format.to_tokens(stored), tokens)
     spec = format.input()
     assert spec.minimum <= stored.numpy().min() <= stored.numpy().max() <= spec.maximum
 
@@ -60,7 +60,7 @@ def test_tokens_there_and_back(format):
 def test_pixels_come_in_raster_order_and_channel_by_channel():
     image = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
     images = Images((2, 2, 3), 12)
-    np.testing.assert_array_equal(images.encode(image)[0], np.arange(12))
+    np.testing.assert_array_equal(images.to_tokens(image)[0], np.arange(12))
     assert (images.length, images.row) == (12, 6)
 
 
@@ -93,12 +93,12 @@ def test_mu_law_is_the_formula_of_the_paper():
     # van den Oord et al. 2016, section 2.2.
     x = np.random.default_rng(0).uniform(-1, 1, (1, 1000))
     companded = np.sign(x) * np.log(1 + 255 * np.abs(x)) / np.log(256)
-    tokens = Sound().encode(tf.constant(x, tf.float32)).numpy()
+    tokens = Sound().to_tokens(tf.constant(x, tf.float32)).numpy()
     assert np.abs(tokens - (companded + 1) / 2 * 255).max() <= 0.5 + 1e-3
-    ends = Sound().decode(tf.constant([[0, 255]])).numpy()
+    ends = Sound().from_tokens(tf.constant([[0, 255]])).numpy()
     np.testing.assert_allclose(ends, [[-1.0, 1.0]], atol=1e-6)
     # What is rounded, once companded, is off by half a level: by 1/255, times the slope.
-    restored = Sound().decode(tf.constant(tokens)).numpy()
+    restored = Sound().from_tokens(tf.constant(tokens)).numpy()
     assert np.abs(restored - x).max() < np.log(256) * (1 / 255 + 1) / 255 * 1.1
 
 

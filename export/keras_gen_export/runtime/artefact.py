@@ -45,7 +45,7 @@ class Artefact:
             defaults may be left out.
     """
 
-    def __init__(self, folder: Path, threads: int | None = None):
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
         self.manifest = manifests.read(folder)
         if self.manifest["format"] != "onnx":
             raise ValueError(

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_gen.ancestral_sampling import joined
 from keras_gen.autoregressive.layers.gated_layer import gate
 from keras_gen.autoregressive.layers.masked_dense import pointwise
-from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
+from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, StepwiseLayer
 
 
 class DilatedLayer(StepwiseLayer):
@@ -42,7 +42,7 @@ class DilatedLayer(StepwiseLayer):
         local_channels: int = 0,
         last: bool = False,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.filters, self.dilation, self.row_length = filters, dilation, row_length
         self.num_classes, self.local_channels, self.last = num_classes, local_channels, last
@@ -72,7 +72,9 @@ class DilatedLayer(StepwiseLayer):
 
     # ---- the whole sound -------------------------------------------------------------------------
 
-    def call(self, features, local=None, labels=None):
+    def call(
+        self, features: Any, local: tf.Tensor | None = None, labels: tf.Tensor | None = None
+    ) -> tuple[Any, tf.Tensor | None]:
         """Maps a list of `[n, time, filters]` to one with this layer's gated features added.
 
         Args:
@@ -94,14 +96,14 @@ class DilatedLayer(StepwiseLayer):
 
     # ---- a row, a sample -------------------------------------------------------------------------
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         # What the layer saw last: of a far one as one array, to be read a row at a time; of a near
         # one as so many parts, which pass from step to step without a copy.
         if self.is_far:
             return tf.zeros([num, self.dilation, self.filters])
         return [tf.zeros([num, self.filters])] * self.dilation
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         kernel, bias = tf.convert_to_tensor(self.kernel), self._gate_bias(labels)
         past, now = tf.split(kernel, 2)
         local = tf.convert_to_tensor(self.local_kernel) if self.local_channels else None
@@ -114,7 +116,7 @@ class DilatedLayer(StepwiseLayer):
             of_step["residual_bias"] = tf.convert_to_tensor(self.residual_bias)
         return StepWeights((past, local, bias), [of_step])
 
-    def begin_row(self, row, stream, row_cache, weights):
+    def begin_row(self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any) -> Begun:
         past, local_kernel, bias = weights
         # What the gates take in that is known by now: not this sample, nor a near one before it.
         known = []
@@ -125,7 +127,7 @@ class DilatedLayer(StepwiseLayer):
         features = sum(known, bias) if known else ()
         return Begun(features, () if self.is_far else row_cache, row_cache, stream)
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> Any:
         x, *gated = tf.nest.flatten(inputs[-1])
         weights = place.weights
         seen = x if self.is_far else tf.concat([place.cache[0], x], axis=1)
@@ -137,11 +139,11 @@ class DilatedLayer(StepwiseLayer):
         x += tf.matmul(gated[-1], weights["residual"]) + weights["residual_bias"]
         return [x, *gated]
 
-    def end_column(self, inputs, place):
+    def end_column(self, inputs: list[tf.Tensor], place: Place) -> tuple[Any, Any]:
         x, *_ = tf.nest.flatten(inputs[-1])
         return ((), x) if self.is_far else ([*place.cache[1:], x], ())
 
-    def end_row(self, row_cache, cache, kept):
+    def end_row(self, row_cache: Any, cache: Any, kept: Any) -> Any:
         if not self.is_far:
             return cache
         history = tf.concat([row_cache[:, self.row_length :], kept], axis=1)

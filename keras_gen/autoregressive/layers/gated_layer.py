@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_gen.ancestral_sampling import joined
 from keras_gen.autoregressive.layers.masked_dense import channel_mask, pointwise, seen_by_channel
-from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
+from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, StepwiseLayer
 
 
 def gate(x: tf.Tensor) -> tf.Tensor:
@@ -46,7 +46,7 @@ class GatedLayer(StepwiseLayer):
         inputs: int | None = None,
         num_classes: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.filters, self.channels, self.num_classes = filters, channels, num_classes
         self.first = first = inputs is not None
@@ -93,7 +93,9 @@ class GatedLayer(StepwiseLayer):
 
     # ---- the whole image -------------------------------------------------------------------------
 
-    def call(self, horizontal, vertical, labels=None):
+    def call(
+        self, horizontal: tf.Tensor, vertical: tf.Tensor, labels: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Runs both stacks over whole images.
 
         Args:
@@ -123,10 +125,10 @@ class GatedLayer(StepwiseLayer):
 
     # ---- one row of the vertical stack, one pixel of the horizontal one --------------------------
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         return tf.zeros([num, self.rows - 1, columns, self.inputs])
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         horizontal = tf.convert_to_tensor(self.horizontal_kernel)
         left = tf.reshape(horizontal[:-1], [self.left * self.inputs, -1])
         halves = [
@@ -151,7 +153,7 @@ class GatedLayer(StepwiseLayer):
         biases = [bias if bias.shape.rank == 1 else bias[:, None] for bias in self.biases(labels)]
         return StepWeights(biases, list(by_channel))
 
-    def begin_row(self, row, stream, row_cache, weights):
+    def begin_row(self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any) -> Begun:
         vertical_bias, horizontal_bias = weights
         rows = tf.concat([row_cache, stream[:, None]], axis=1)
         padded = tf.pad(rows, [[0, 0], [0, 0], [self.left, self.left], [0, 0]])
@@ -165,13 +167,13 @@ class GatedLayer(StepwiseLayer):
         left = tf.zeros([tf.shape(above)[0], self.left * self.inputs])
         return Begun(above, left, row_cache=rows[:, 1:], stream=gate(vertical))
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> tf.Tensor:
         kernel, output_kernel, output_bias = place.weights
         gated = place.column.setdefault("gated", [])
         gated.append(gate(tf.matmul(joined([place.cache, *inputs]), kernel) + place.features))
         output = tf.matmul(joined(gated), output_kernel) + output_bias
         return output if self.first else output + inputs[-1]
 
-    def end_column(self, inputs, place):
+    def end_column(self, inputs: list[tf.Tensor], place: Place) -> tuple[Any, Any]:
         left = place.cache[:, self.inputs :]
         return joined([left, *inputs] if self.left > 1 else inputs), ()

@@ -44,7 +44,7 @@ class GatedResnet(StepwiseLayer):
         dropout: float = 0.0,
         pointwise: bool = False,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.filters, self.num_classes, self.dropout = filters, num_classes, dropout
         options: dict[str, Any] = {"rows": 1, "left": 0} if pointwise else {}
@@ -63,7 +63,13 @@ class GatedResnet(StepwiseLayer):
             self.label_bias = self.add_weight(shape, "zeros", name="label_bias")
         self.built = True
 
-    def call(self, x, shortcuts: Sequence[tf.Tensor] = (), labels=None, dropout_seed=None):
+    def call(
+        self,
+        x: tf.Tensor,
+        shortcuts: Sequence[tf.Tensor] = (),
+        labels: tf.Tensor | None = None,
+        dropout_seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Maps `[n, height, width, filters]` to the same.
 
         Args:
@@ -89,13 +95,13 @@ class GatedResnet(StepwiseLayer):
     # ---- row by row and step by step: the caches are those of both convolutions ------------------
 
     @property
-    def kept(self):
+    def kept(self) -> Any:
         return self.first.kept, self.second.kept
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         return self.first.empty(num, columns), self.second.empty(num, columns)
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         first, second = self.first.step_weights(), self.second.step_weights()
         # What the labels add to the gates.
         bias = None if self.num_classes is None else tf.gather(self.label_bias, labels)
@@ -104,7 +110,7 @@ class GatedResnet(StepwiseLayer):
             (first.row, second.row, bias), [(first.column[0], second.column[0], shortcuts)]
         )
 
-    def begin_row(self, row, stream, row_cache, weights):
+    def begin_row(self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any) -> Begun:
         """As of `StepwiseLayer`.
 
         Args:
@@ -131,7 +137,9 @@ class GatedResnet(StepwiseLayer):
         features, cache, row_cache, _, shared = zip(first, second, strict=True)
         return Begun(features, cache, row_cache, stream, shared)
 
-    def step(self, inputs, place, shortcuts: Sequence[tf.Tensor] = ()):
+    def step(
+        self, inputs: list[tf.Tensor], place: Place, shortcuts: Sequence[tf.Tensor] = ()
+    ) -> tf.Tensor:
         """As of `StepwiseLayer`.
 
         Args:
@@ -149,7 +157,7 @@ class GatedResnet(StepwiseLayer):
         place.column["seen"] = [seen, hidden]
         return inputs[-1] + _gate(self.second.step([hidden], second))
 
-    def end_column(self, inputs, place):
+    def end_column(self, inputs: list[tf.Tensor], place: Place) -> tuple[Any, Any]:
         # What both convolutions saw of the column; of the pixel itself they see nothing.
         seen, hidden = place.column["seen"]
         first, second = _places(place)
@@ -157,7 +165,7 @@ class GatedResnet(StepwiseLayer):
         cache, kept = zip(*ended, strict=True)
         return cache, kept
 
-    def end_row(self, row_cache, cache, kept):
+    def end_row(self, row_cache: Any, cache: Any, kept: Any) -> Any:
         parts = zip((self.first, self.second), row_cache, cache, kept, strict=True)
         return tuple(convolution.end_row(*of_both) for convolution, *of_both in parts)
 
@@ -175,7 +183,14 @@ class DownShiftedResnet(GatedResnet):
     _convolution = DownShiftedConv2D
     kept = ()
 
-    def begin_row(self, row, stream, row_cache, weights, shortcuts: Sequence[tf.Tensor] = ()):
+    def begin_row(
+        self,
+        row: tf.Tensor,
+        stream: Any,
+        row_cache: Any,
+        weights: Any,
+        shortcuts: Sequence[tf.Tensor] = (),
+    ) -> Begun:
         """As of `StepwiseLayer`.
 
         Args:
@@ -193,13 +208,13 @@ class DownShiftedResnet(GatedResnet):
         outputs = stream + _gate(gates)
         return Begun(outputs, (), (first.row_cache, second.row_cache), outputs)
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> tf.Tensor:  # type: ignore[override]
         return place.features
 
-    def end_column(self, inputs, place):
+    def end_column(self, inputs: list[tf.Tensor], place: Place) -> tuple[Any, Any]:
         return place.cache, ()
 
-    def end_row(self, row_cache, cache, kept):
+    def end_row(self, row_cache: Any, cache: Any, kept: Any) -> Any:
         return row_cache
 
 

@@ -26,7 +26,7 @@ class GridEmbedding(keras.layers.Layer):
         size: features of all channels.
     """
 
-    def __init__(self, grid: Grid, **kwargs: Any):
+    def __init__(self, grid: Grid, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.grid = grid
         self.size = grid.image_shape[-1]
@@ -37,7 +37,7 @@ class GridEmbedding(keras.layers.Layer):
             )
         self.built = True
 
-    def call(self, x, dtype=None):
+    def call(self, x: tf.Tensor, dtype: Any = None) -> tf.Tensor:
         """Gives features of `dtype`; `None` is the dtype that the layer computes in."""
         dtype = dtype or self.compute_dtype
         if self.grid.ordered:

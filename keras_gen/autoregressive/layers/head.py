@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_gen.ancestral_sampling import joined
 from keras_gen.autoregressive.layers.masked_dense import MaskedDense
-from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
+from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, StepwiseLayer
 
 
 class Head(StepwiseLayer):
@@ -22,7 +22,9 @@ class Head(StepwiseLayer):
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, inputs: int, hidden: int, channels: int, num_parameters: int, **kwargs: Any):
+    def __init__(
+        self, inputs: int, hidden: int, channels: int, num_parameters: int, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.channels, self.num_parameters = channels, num_parameters
         self.hidden = MaskedDense(inputs, hidden, channels, dtype=self.dtype_policy, name="hidden")
@@ -31,21 +33,21 @@ class Head(StepwiseLayer):
         )
         self.built = True
 
-    def call(self, features):
+    def call(self, features: tf.Tensor) -> tf.Tensor:
         """Maps `[n, height, width, inputs]` to `[n, height, width, channels, num_parameters]`."""
         parameters = self.logits(tf.nn.relu(self.hidden(tf.nn.relu(features))))
         return tf.reshape(
             parameters, [-1, *features.shape[1:-1], self.channels, self.num_parameters]
         )
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         hidden, logits = self.hidden.step_weights(), self.logits.step_weights()
         return StepWeights(None, list(zip(hidden, logits, strict=True)))
 
-    def begin_row(self, row, stream, row_cache, weights):
+    def begin_row(self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any) -> Begun:
         return Begun(features=(), cache=(), row_cache=row_cache, stream=stream)
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> tf.Tensor:
         """The parameters of a pixel's next channel, `[n, num_parameters]`."""
         of_hidden, of_logits = place.weights
         hidden = place.column.setdefault("hidden", [])

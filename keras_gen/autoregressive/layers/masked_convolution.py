@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_gen.ancestral_sampling import joined
 from keras_gen.autoregressive.layers.masked_dense import channel_mask, seen_by_channel
-from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
+from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, StepwiseLayer
 
 
 class MaskedConv2D(StepwiseLayer):
@@ -40,7 +40,7 @@ class MaskedConv2D(StepwiseLayer):
         rows: int | None = None,
         num_classes: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.inputs, self.outputs, self.channels, self.strict = inputs, outputs, channels, strict
         self.num_classes = num_classes
@@ -65,7 +65,9 @@ class MaskedConv2D(StepwiseLayer):
 
     # ---- the whole image -------------------------------------------------------------------------
 
-    def call(self, x, stream=None, labels=None):
+    def call(
+        self, x: tf.Tensor, stream: Any = None, labels: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, Any]:
         """Maps `[n, height, width, inputs]` to `[n, height, width, outputs]`, and hands on."""
         padded = tf.pad(x, [[0, 0], [self.rows, 0], [self.left, self.right], [0, 0]])
         kernel = tf.convert_to_tensor(self.kernel) * self._mask
@@ -77,13 +79,13 @@ class MaskedConv2D(StepwiseLayer):
     # ---- one row, one pixel ----------------------------------------------------------------------
 
     @property
-    def kept(self):
+    def kept(self) -> Any:
         return self.inputs if self.rows else ()
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         return tf.zeros([num, self.rows, columns, self.inputs]) if self.rows else ()
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         bias = tf.convert_to_tensor(self.bias)
         if self.num_classes is not None:
             bias += tf.gather(tf.convert_to_tensor(self.label_bias), labels)[:, None]
@@ -99,7 +101,7 @@ class MaskedConv2D(StepwiseLayer):
         ]
         return StepWeights(bias, by_channel)
 
-    def begin_row(self, row, stream, row_cache, weights):
+    def begin_row(self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any) -> Begun:
         # What the rows above give, and the bias.
         padded = tf.pad(row_cache, [[0, 0], [0, 0], [self.left, self.right], [0, 0]])
         above = tf.nn.conv2d(padded, self.kernel[:-1], 1, "VALID")[:, 0] + weights
@@ -109,13 +111,13 @@ class MaskedConv2D(StepwiseLayer):
         """The cache left of a row's first column: `[num, left * inputs]`."""
         return tf.zeros([num, self.left * self.inputs])
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> tf.Tensor:
         return tf.matmul(joined([place.cache, *inputs]), place.weights) + place.features
 
-    def end_column(self, inputs, place):
+    def end_column(self, inputs: list[tf.Tensor], place: Place) -> tuple[Any, Any]:
         pixel = joined(inputs)
         left = joined([place.cache[:, self.inputs :], pixel]) if self.left > 1 else pixel
         return left, pixel if self.rows else ()
 
-    def end_row(self, row_cache, cache, kept):
+    def end_row(self, row_cache: Any, cache: Any, kept: Any) -> Any:
         return tf.concat([row_cache[:, 1:], kept[:, None]], axis=1) if self.rows else row_cache

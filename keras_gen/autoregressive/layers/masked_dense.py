@@ -53,7 +53,7 @@ class MaskedDense(keras.layers.Layer):
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, inputs: int, outputs: int, channels: int, **kwargs: Any):
+    def __init__(self, inputs: int, outputs: int, channels: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.channels = channels
         self.kernel = self.add_weight((inputs, outputs), "glorot_uniform", name="kernel")
@@ -61,7 +61,7 @@ class MaskedDense(keras.layers.Layer):
         self._mask = channel_mask(inputs, outputs, channels)
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """Maps `[..., inputs]` to `[..., outputs]`."""
         return tf.nn.bias_add(
             pointwise(x, tf.convert_to_tensor(self.kernel) * self._mask), self.bias

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_gen.ancestral_sampling import joined, take_turns
 from keras_gen.autoregressive.layers.masked_convolution import MaskedConv2D
 from keras_gen.autoregressive.layers.masked_dense import MaskedDense, pointwise
-from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
+from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, StepwiseLayer
 
 
 def lstm(gates: tf.Tensor, cell: tf.Tensor, channels: int = 1) -> tuple[tf.Tensor, tf.Tensor]:
@@ -33,10 +34,12 @@ def lstm(gates: tf.Tensor, cell: tf.Tensor, channels: int = 1) -> tuple[tf.Tenso
     output, forget, enter, content = (
         tf.reshape(gate, shape) for gate in tf.unstack(by_gate, axis=cell.shape.rank)
     )
-    return _update(output, forget, enter, content, cell)
+    return _update(cell, output, forget, enter, content)
 
 
-def _update(output, forget, enter, content, cell) -> tuple[tf.Tensor, tf.Tensor]:
+def _update(
+    cell: tf.Tensor, output: tf.Tensor, forget: tf.Tensor, enter: tf.Tensor, content: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     cell = tf.sigmoid(forget) * cell + tf.sigmoid(enter) * tf.tanh(content)
     return tf.sigmoid(output) * tf.tanh(cell), cell
 
@@ -51,7 +54,7 @@ class PixelLSTM(StepwiseLayer):
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, filters: int, channels: int, image_features: int, **kwargs: Any):
+    def __init__(self, filters: int, channels: int, image_features: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.filters, self.channels, self.units = filters, channels, filters // 2
         self.expand = MaskedDense(
@@ -62,7 +65,7 @@ class PixelLSTM(StepwiseLayer):
 class RowLSTM(PixelLSTM):
     """Runs down the rows: a pixel's state follows those of the three pixels above it."""
 
-    def __init__(self, filters: int, channels: int, image_features: int, **kwargs: Any):
+    def __init__(self, filters: int, channels: int, image_features: int, **kwargs: Any) -> None:
         super().__init__(filters, channels, image_features, **kwargs)
         self.from_input = MaskedConv2D(
             filters, 4 * self.units, 3, channels, rows=0, dtype=self.dtype_policy, name="from_input"
@@ -77,7 +80,9 @@ class RowLSTM(PixelLSTM):
         kernel = tf.convert_to_tensor(self.from_state)[None]
         return tf.nn.conv2d(padded, kernel, 1, "VALID")[:, 0]
 
-    def call(self, x, image, labels=None):
+    def call(
+        self, x: tf.Tensor, image: tf.Tensor, labels: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps `[n, height, width, filters]` to the same; the image itself is not looked at."""
         gates, _ = self.from_input(x)
         hidden = cell = tf.zeros_like(gates[:, 0, :, : self.units])
@@ -88,37 +93,37 @@ class RowLSTM(PixelLSTM):
         return x + self.expand(tf.stack(rows, axis=1)), image
 
     @property
-    def kept(self):
+    def kept(self) -> Any:
         return self.units, self.units
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         return tuple(tf.zeros([num, columns, size]) for size in self.kept)
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         from_input, expand = self.from_input.step_weights(), self.expand.step_weights()
         return StepWeights(from_input.row, list(zip(from_input.column, expand, strict=True)))
 
-    def begin_row(self, row, stream, row_cache, weights):
+    def begin_row(self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any) -> Begun:
         hidden, cell = row_cache
         gates = self._from_state(hidden) + weights
         columns = self.from_input.empty_columns(tf.shape(gates)[0])
         return Begun((gates, cell), columns, row_cache, stream)
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> tf.Tensor:
         gates, cell = place.features
         from_input, expand = place.weights
         gates = self.from_input.step(inputs, place._replace(features=gates, weights=from_input))
-        hidden, cell = _update(*tf.split(gates, 4, axis=1), cell)
+        hidden, cell = _update(cell, *tf.split(gates, 4, axis=1))
         of_pixel = place.column.setdefault("hidden", [])
         of_pixel.append(hidden)
         place.column.setdefault("cell", []).append(cell)
         return inputs[-1] + self.expand.step(joined(of_pixel), expand)
 
-    def end_column(self, inputs, place):
+    def end_column(self, inputs: list[tf.Tensor], place: Place) -> tuple[Any, Any]:
         left, _ = self.from_input.end_column(inputs, place)
         return left, (joined(place.column["hidden"]), joined(place.column["cell"]))
 
-    def end_row(self, row_cache, cache, kept):
+    def end_row(self, row_cache: Any, cache: Any, kept: Any) -> Any:
         return kept
 
 
@@ -128,14 +133,14 @@ class DiagonalBiLSTM(PixelLSTM):
     The state from the right is that of the row above, so that no pixel is seen before its turn.
     """
 
-    def __init__(self, filters: int, channels: int, image_features: int, **kwargs: Any):
+    def __init__(self, filters: int, channels: int, image_features: int, **kwargs: Any) -> None:
         super().__init__(filters, channels, image_features, **kwargs)
         gates = 4 * self.units
         self.from_input = MaskedDense(
             filters, gates, channels, dtype=self.dtype_policy, name="from_input"
         )
 
-        def weight(name, shape):
+        def weight(name: str, shape: tuple[int, ...]) -> keras.Variable:
             return self.add_weight(shape, "glorot_uniform", name=name)
 
         # By direction, from the left and from the right: of the column before, and the row above.
@@ -152,7 +157,9 @@ class DiagonalBiLSTM(PixelLSTM):
         from_right, from_pixel = map(tf.convert_to_tensor, (self.from_right, self.from_pixel))
         return pointwise(inputs, from_right) + pointwise(pixels, from_pixel) + self.right_bias
 
-    def call(self, x, image, labels=None):
+    def call(
+        self, x: tf.Tensor, image: tf.Tensor, labels: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Maps `[n, height, width, filters]`, and features of the image itself, to the same."""
         height, width = x.shape[1:3]
         right = self._right_gates(x, image)
@@ -177,26 +184,26 @@ class DiagonalBiLSTM(PixelLSTM):
         return x + self.expand(state), image
 
     @property
-    def kept(self):
+    def kept(self) -> Any:
         return self.filters, self.units
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         # Of the row above: inputs and states from the left, and the states from the right above it.
         return tuple(tf.zeros([num, columns, size]) for size in (*self.kept, self.units))
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         column = tf.split(tf.convert_to_tensor(self.from_column)[0], self.channels, axis=1)
         dense = (layer.step_weights() for layer in (self.from_input, self.expand))
         return StepWeights(None, list(zip(*dense, column, strict=True)))
 
-    def begin_row(self, row, stream, row_cache, weights):
+    def begin_row(self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any) -> Begun:
         inputs, hidden, right_above = row_cache
         gates = pointwise(hidden, tf.convert_to_tensor(self.from_row)[0])
         right = self._from_the_right(inputs, stream, right_above) * tf.cast(row > 0, tf.float32)
         state = tf.zeros([tf.shape(gates)[0], self.units])
         return Begun((gates, right), (state, state), right, stream)
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> tf.Tensor:
         gates, right = place.features
         from_input, expand, from_column = place.weights
         hidden_left, cell_left = place.cache
@@ -204,21 +211,21 @@ class DiagonalBiLSTM(PixelLSTM):
         cell = tf.split(cell_left, self.channels, axis=1)[len(of_pixel)]
         gates += self.from_input.step(joined(inputs), from_input)
         gates += tf.matmul(hidden_left, from_column)
-        hidden, cell = _update(*tf.split(gates, 4, axis=1), cell)
+        hidden, cell = _update(cell, *tf.split(gates, 4, axis=1))
         of_pixel.append(hidden)
         place.column.setdefault("cell", []).append(cell)
         outputs = place.column.setdefault("output", [])
         outputs.append(hidden + right)
         return inputs[-1] + self.expand.step(joined(outputs), expand)
 
-    def end_column(self, inputs, place):
+    def end_column(self, inputs: list[tf.Tensor], place: Place) -> tuple[Any, Any]:
         hidden = joined(place.column["hidden"])
         return (hidden, joined(place.column["cell"])), (joined(inputs), hidden)
 
-    def end_row(self, row_cache, cache, kept):
+    def end_row(self, row_cache: Any, cache: Any, kept: Any) -> Any:
         return (*kept, row_cache)
 
-    def _from_the_right(self, inputs, pixels, above) -> tf.Tensor:
+    def _from_the_right(self, inputs: tf.Tensor, pixels: tf.Tensor, above: tf.Tensor) -> tf.Tensor:
         """The states of a finished row from the right, `[n, width, units]`."""
         num, width = tf.shape(inputs)[0], inputs.shape[1]
         gates = self._right_gates(inputs, pixels)
@@ -226,7 +233,7 @@ class DiagonalBiLSTM(PixelLSTM):
         gates = tf.transpose(tf.reverse(gates, axis=[1]), [1, 0, 2])
         from_column = tf.convert_to_tensor(self.from_column)[1]
 
-        def turn(index, state, _):
+        def turn(index: tf.Tensor, state: Any, _: int) -> tuple[Any, list[tf.Tensor]]:
             hidden, cell = state
             of_column = tf.gather(gates, index) + tf.matmul(hidden, from_column)
             hidden, cell = lstm(of_column, cell, self.channels)

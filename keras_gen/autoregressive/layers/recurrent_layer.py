@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
+from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, StepwiseLayer
 
 CELLS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
@@ -29,7 +29,7 @@ class RecurrentLayer(StepwiseLayer):
 
     def __init__(
         self, cell: str, inputs: int, units: int, num_tokens: int | None = None, **kwargs: Any
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.cell, self.units, self.num_tokens = cell, units, num_tokens
         if num_tokens is not None:
@@ -46,7 +46,7 @@ class RecurrentLayer(StepwiseLayer):
 
     # ---- the whole text --------------------------------------------------------------------------
 
-    def call(self, x, state):
+    def call(self, x: tf.Tensor, state: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Maps `[n, time, inputs]` to `[n, time, units]`, and gives the state at its end.
 
         Args:
@@ -60,10 +60,10 @@ class RecurrentLayer(StepwiseLayer):
 
     # ---- a character -----------------------------------------------------------------------------
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         return self.initial_state(num)
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         cell = self.recurrent.cell
         # Steps are in float32, also where Keras casts a model's weights in its call.
         kernel, recurrent, bias = (
@@ -79,10 +79,10 @@ class RecurrentLayer(StepwiseLayer):
             of_input = tf.matmul(tf.cast(self.embedding, tf.float32), kernel) + bias
         return StepWeights(None, [(of_input, (recurrent, *recurrent_bias))])
 
-    def begin_row(self, row, stream, row_cache, weights):
+    def begin_row(self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any) -> Begun:
         return Begun((), row_cache, row_cache, stream)
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> tf.Tensor:
         of_input, of_state = place.weights
         if self.num_tokens is None:
             gates = tf.nn.bias_add(tf.matmul(inputs[-1], of_input[0]), of_input[1])
@@ -92,10 +92,10 @@ class RecurrentLayer(StepwiseLayer):
         place.column["state"] = update(gates, place.cache, *of_state)
         return place.column["state"][0]
 
-    def end_column(self, inputs, place):
+    def end_column(self, inputs: list[tf.Tensor], place: Place) -> tuple[Any, Any]:
         return place.column["state"], ()
 
-    def end_row(self, row_cache, cache, kept):
+    def end_row(self, row_cache: Any, cache: Any, kept: Any) -> Any:
         return cache
 
 

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from keras_gen.ancestral_sampling import joined
-from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
+from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, StepwiseLayer
 
 
 def with_ones(x: tf.Tensor) -> tf.Tensor:
@@ -44,7 +44,7 @@ class ShiftedConv2D(StepwiseLayer):
         stride: int = 1,
         gain: float = 1.0,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.inputs, self.outputs = inputs, outputs
         self.rows, self.left, self.right, self.stride = rows, left, right, stride
@@ -54,12 +54,12 @@ class ShiftedConv2D(StepwiseLayer):
         self.bias = self.add_weight((outputs,), "zeros", name="bias")
         self.built = True
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """Maps `[n, height, width, inputs]` to `[n, height / stride, width / stride, outputs]`."""
         padded = tf.pad(x, [[0, 0], [self.rows - 1, 0], [self.left, self.right], [0, 0]])
         return tf.nn.bias_add(tf.nn.conv2d(padded, self.kernel, self.stride, "VALID"), self.bias)
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         # The inputs of the row above.
         return tf.zeros([num, columns, self.inputs]) if self.rows == 2 else ()
 
@@ -81,13 +81,15 @@ class DownShiftedConv2D(ShiftedConv2D):
         **kwargs: likewise.
     """
 
-    def __init__(self, inputs: int, outputs: int, **kwargs: Any):
+    def __init__(self, inputs: int, outputs: int, **kwargs: Any) -> None:
         super().__init__(inputs, outputs, right=1, **kwargs)
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         return StepWeights(None, [None])
 
-    def begin_row(self, row, stream, row_cache, weights, has_outputs: bool = True):
+    def begin_row(
+        self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any, has_outputs: bool = True
+    ) -> Begun:
         """As of `StepwiseLayer`.
 
         Args:
@@ -101,7 +103,7 @@ class DownShiftedConv2D(ShiftedConv2D):
         outputs = self._row_of(rows, self.kernel) if has_outputs else ()
         return Begun(outputs, (), stream if self.rows == 2 else (), outputs)
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> tf.Tensor:
         return place.features
 
 
@@ -115,15 +117,17 @@ class DownRightShiftedConv2D(ShiftedConv2D):
     """
 
     @property
-    def kept(self):
+    def kept(self) -> Any:
         return self.inputs if self.rows == 2 else ()
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         size = (self.left + 1) * self.inputs
         kernel = tf.reshape(self.kernel[-1], [size, self.outputs])
         return StepWeights(tf.convert_to_tensor(self.bias), [kernel])
 
-    def begin_row(self, row, stream, row_cache, weights, has_outputs: bool = True):
+    def begin_row(
+        self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any, has_outputs: bool = True
+    ) -> Begun:
         """As of `StepwiseLayer`; the stream is handed on.
 
         Args:
@@ -140,15 +144,15 @@ class DownRightShiftedConv2D(ShiftedConv2D):
         left = tf.zeros([tf.shape(row_cache)[0], self.left * self.inputs])
         return Begun(above, left, row_cache, stream)
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> tf.Tensor:
         if self.rows == 1:
             return tf.matmul(joined(inputs), place.weights) + place.shared
         return tf.matmul(joined([place.cache, *inputs]), place.weights) + place.features
 
-    def end_column(self, inputs, place):
+    def end_column(self, inputs: list[tf.Tensor], place: Place) -> tuple[Any, Any]:
         return ((), ()) if self.rows == 1 else (joined(inputs), joined(inputs))
 
-    def end_row(self, row_cache, cache, kept):
+    def end_row(self, row_cache: Any, cache: Any, kept: Any) -> Any:
         return kept
 
 
@@ -163,18 +167,20 @@ class DownShiftedDoubling(DownShiftedConv2D):
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, filters: int, **kwargs: Any):
+    def __init__(self, filters: int, **kwargs: Any) -> None:
         super().__init__(filters, 4 * filters, rows=1, **kwargs)
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """Maps `[n, height, width, filters]` to `[n, 2 height, 2 width, filters]`."""
         return tf.nn.depth_to_space(super().call(x), 2)
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         # Both rows that the last row became.
         return tf.zeros([num, columns, self.outputs])
 
-    def begin_row(self, row, stream, row_cache, weights, half: int = 0):
+    def begin_row(
+        self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any, half: int = 0
+    ) -> Begun:
         """As of `StepwiseLayer`, for one of the two rows.
 
         Args:
@@ -197,22 +203,24 @@ class DownRightShiftedDoubling(DownRightShiftedConv2D):
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, filters: int, **kwargs: Any):
+    def __init__(self, filters: int, **kwargs: Any) -> None:
         super().__init__(filters, 4 * filters, rows=1, left=0, **kwargs)
 
     @property
-    def kept(self):
+    def kept(self) -> Any:
         return self.outputs
 
-    def call(self, x):
+    def call(self, x: tf.Tensor) -> tf.Tensor:
         """Maps `[n, height, width, filters]` to `[n, 2 height, 2 width, filters]`."""
         return tf.nn.depth_to_space(super().call(x), 2)
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         # The squares of the last row.
         return tf.zeros([num, columns, self.outputs])
 
-    def begin_row(self, row, stream, row_cache, weights, half: int = 0):
+    def begin_row(
+        self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any, half: int = 0
+    ) -> Begun:
         """As of `StepwiseLayer`, for one of the two rows; the stream is handed on.
 
         Args:
@@ -226,7 +234,9 @@ class DownRightShiftedDoubling(DownRightShiftedConv2D):
         square = tf.zeros([tf.shape(row_cache)[0], self.outputs])
         return Begun(lower, square, row_cache, stream, shared=weights)
 
-    def step(self, inputs, place, halves: tuple[int, int] = (0, 0)):
+    def step(
+        self, inputs: list[tf.Tensor], place: Place, halves: tuple[int, int] = (0, 0)
+    ) -> tf.Tensor:
         """As of `StepwiseLayer`, for one of a square's pixels.
 
         Args:
@@ -241,7 +251,7 @@ class DownRightShiftedDoubling(DownRightShiftedConv2D):
         place.column["square"] = [square]
         return tf.split(square, 4, axis=1)[right]
 
-    def end_column(self, inputs, place):
+    def end_column(self, inputs: list[tf.Tensor], place: Place) -> tuple[Any, Any]:
         square = place.column["square"][0]
         return square, square
 

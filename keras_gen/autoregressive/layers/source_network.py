@@ -27,7 +27,7 @@ class SourceNetwork(keras.layers.Layer):
         ValueError: the sides do not divide.
     """
 
-    def __init__(self, source: Grid, image_shape: tuple, filters: int, **kwargs: Any):
+    def __init__(self, source: Grid, image_shape: tuple, filters: int, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         height, width = source.image_shape[:2]
         self.repeats = [image_shape[0] // height, image_shape[1] // width]
@@ -52,7 +52,7 @@ class SourceNetwork(keras.layers.Layer):
             layer.build((None, height, width, size))
         self.built = True
 
-    def call(self, source):
+    def call(self, source: tf.Tensor) -> tf.Tensor:
         """Maps a stored grid to `[n, height, width, filters]`."""
         features = self.embedding(source)
         for convolution in self.convolutions:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from keras_gen.autoregressive.layers.causal_attention import Entries, attend, attention
 from keras_gen.autoregressive.layers.masked_dense import pointwise
-from keras_gen.autoregressive.layers.stepwise import Begun, StepWeights, StepwiseLayer
+from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, StepwiseLayer
 
 
 class PositionedEmbedding(StepwiseLayer):
@@ -42,7 +42,7 @@ class PositionedEmbedding(StepwiseLayer):
         rotary_dim: int | None = None,
         num_classes: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.model_dim, self.length, self.row_length = model_dim, length, row_length
         self.rotary_dim, self.num_classes = rotary_dim, num_classes
@@ -59,7 +59,9 @@ class PositionedEmbedding(StepwiseLayer):
 
     # ---- the whole sequence ----------------------------------------------------------------------
 
-    def call(self, tokens, stream=None, labels=None):
+    def call(
+        self, tokens: tf.Tensor, stream: Any = None, labels: tf.Tensor | None = None
+    ) -> tuple[list[tf.Tensor], Any]:
         """Maps `[n, time]` to `[n, time, model_dim]`, and rotations `[time, rotary_dim / 2]`."""
         time = tokens.shape[1] or tf.shape(tokens)[1]
         features = tf.gather(tf.convert_to_tensor(self.vectors), tokens)
@@ -71,23 +73,24 @@ class PositionedEmbedding(StepwiseLayer):
 
     # ---- a row, a token --------------------------------------------------------------------------
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         return num
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         positions = None if self.rotary_dim else tf.convert_to_tensor(self.positions)
         label_vectors = None
         if self.num_classes is not None:
             label_vectors = tf.gather(tf.convert_to_tensor(self.label_vectors), labels)[:, None]
         return StepWeights((positions, label_vectors), [tf.convert_to_tensor(self.vectors)])
 
-    def begin_row(self, row, stream, row_cache, weights):
+    def begin_row(self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any) -> Begun:
         # The last row may go on beyond the last position: nobody sees what is drawn there.
         at = tf.minimum(row * self.row_length + tf.range(self.row_length), self.length - 1)
         positions, label_vectors = weights
         added = [] if positions is None else [tf.gather(positions, at)]
         added += [] if label_vectors is None else [label_vectors]
-        features, shared, cache = (), (), ()
+        features, cache = (), ()
+        shared: Any = ()
         if added:
             shape = [row_cache, self.row_length, self.model_dim]
             features = tf.broadcast_to(tf.add_n(added) if len(added) == 1 else sum(added), shape)
@@ -96,13 +99,13 @@ class PositionedEmbedding(StepwiseLayer):
             cache = tf.constant(0)  # the column
         return Begun(features, cache, row_cache, stream, shared)
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> list[tf.Tensor]:
         features = tf.gather(place.weights, inputs[-1])
         if self.rotary_dim is None or self.num_classes is not None:
             features += place.features
         return [features, *(tf.gather(part, place.cache) for part in place.shared)]
 
-    def end_column(self, inputs, place):
+    def end_column(self, inputs: list[tf.Tensor], place: Place) -> tuple[Any, Any]:
         return () if self.rotary_dim is None else place.cache + 1, ()
 
 
@@ -130,16 +133,16 @@ class TransformerBlock(StepwiseLayer):
         row_length: int,
         dropout: float = 0.0,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self.num_heads, self.head_dim = num_heads, model_dim // num_heads
         self.length, self.row_length, self.dropout = length, row_length, dropout
 
-        def dense(name, inputs, outputs):
+        def dense(name: str, inputs: int, outputs: int) -> tuple[keras.Variable, keras.Variable]:
             kernel = self.add_weight((inputs, outputs), "glorot_uniform", name=f"{name}_kernel")
             return kernel, self.add_weight((outputs,), "zeros", name=f"{name}_bias")
 
-        def norm(name):
+        def norm(name: str) -> tuple[keras.Variable, keras.Variable]:
             scale = self.add_weight((model_dim,), "ones", name=f"{name}_scale")
             return scale, self.add_weight((model_dim,), "zeros", name=f"{name}_offset")
 
@@ -168,7 +171,13 @@ class TransformerBlock(StepwiseLayer):
 
     # ---- the whole sequence ----------------------------------------------------------------------
 
-    def call(self, features, stream=None, labels=None, dropout_seeds=(None, None)):
+    def call(
+        self,
+        features: list[tf.Tensor],
+        stream: Any = None,
+        labels: tf.Tensor | None = None,
+        dropout_seeds: tuple[tf.Tensor | None, ...] = (None, None),
+    ) -> tuple[list[tf.Tensor], Any]:
         """Maps `[n, time, model_dim]` to the same, and hands on rotations and the stream.
 
         Args:
@@ -195,14 +204,14 @@ class TransformerBlock(StepwiseLayer):
 
     # ---- a row, a token --------------------------------------------------------------------------
 
-    def empty(self, num, columns):
+    def empty(self, num: tf.Tensor, columns: int) -> Any:
         entries = -(-self.length // columns) * columns
         return Entries.empty(num, self.num_heads, entries, self.head_dim, self.head_dim)
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         return StepWeights(None, [self._weights()])
 
-    def begin_row(self, row, stream, row_cache, weights):
+    def begin_row(self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any) -> Begun:
         num, sizes = tf.shape(row_cache.keys)[0], (self.head_dim, self.head_dim)
         recent = Entries.empty(num, self.num_heads, self.row_length, *sizes)
         return Begun(
@@ -213,7 +222,7 @@ class TransformerBlock(StepwiseLayer):
             shared=(row * self.row_length, row_cache),
         )
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> list[tf.Tensor]:
         x, *rotation = inputs[-1]
         num_past, past = place.shared
         num_recent, *recent = place.cache
@@ -230,10 +239,10 @@ class TransformerBlock(StepwiseLayer):
         x += dense(mixed, *place.weights["mixed"])
         return [x + self._mlp(x, place.weights), *rotation]
 
-    def end_column(self, inputs, place):
+    def end_column(self, inputs: list[tf.Tensor], place: Place) -> tuple[Any, Any]:
         return place.column["cache"], ()
 
-    def end_row(self, row_cache, cache, kept):
+    def end_row(self, row_cache: Any, cache: Any, kept: Any) -> Any:
         row, past = row_cache
         return past.put(row, *cache[1:])
 
@@ -247,7 +256,7 @@ class NormedHead(StepwiseLayer):
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, model_dim: int, num_tokens: int, **kwargs: Any):
+    def __init__(self, model_dim: int, num_tokens: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = self.add_weight((model_dim,), "ones", name="scale")
         self.offset = self.add_weight((model_dim,), "zeros", name="offset")
@@ -257,18 +266,18 @@ class NormedHead(StepwiseLayer):
     def _weights(self) -> list[tf.Tensor]:
         return [tf.convert_to_tensor(x) for x in (self.scale, self.offset, self.kernel)]
 
-    def call(self, features):
+    def call(self, features: list[tf.Tensor]) -> tf.Tensor:
         """Maps a list whose first is `[n, time, model_dim]` to logits `[n, time, num_tokens]`."""
         scale, offset, kernel = self._weights()
         return pointwise(normed(features[0], scale, offset), kernel)
 
-    def step_weights(self, labels=None):
+    def step_weights(self, labels: tf.Tensor | None = None) -> StepWeights:
         return StepWeights(None, [self._weights()])
 
-    def begin_row(self, row, stream, row_cache, weights):
+    def begin_row(self, row: tf.Tensor, stream: Any, row_cache: Any, weights: Any) -> Begun:
         return Begun((), (), row_cache, stream)
 
-    def step(self, inputs, place):
+    def step(self, inputs: list[tf.Tensor], place: Place) -> tf.Tensor:
         scale, offset, kernel = place.weights
         return tf.matmul(normed(inputs[-1][0], scale, offset), kernel)
 

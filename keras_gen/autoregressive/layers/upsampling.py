@@ -20,7 +20,7 @@ class Upsampling(keras.layers.Layer):
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, hop: int, channels: int, **kwargs: Any):
+    def __init__(self, hop: int, channels: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.hop, self.channels = hop, channels
         after = np.repeat(np.arange(hop)[:, None] / hop, channels, axis=1)
@@ -28,7 +28,7 @@ class Upsampling(keras.layers.Layer):
         self.kernel = self.add_weight(shape, lambda *_, **__: start, name="kernel")
         self.built = True
 
-    def call(self, frames):
+    def call(self, frames: tf.Tensor) -> tf.Tensor:
         """Maps `[n, frames, channels]` to `[n, frames * hop, channels]`."""
         following = tf.concat([frames[:, 1:], frames[:, -1:]], axis=1)
         this, after = tf.unstack(tf.convert_to_tensor(self.kernel))
