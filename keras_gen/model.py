@@ -42,6 +42,7 @@ class Model(TrainingStep, Configured, keras.Model):
     """
 
     format: Format
+    test_function: Any
     terms: ClassVar[dict[str, str]] = {"loss": "nats"}
     default_optimizer: ClassVar[dict[str, float]] = {"learning_rate": 1e-3}
 
