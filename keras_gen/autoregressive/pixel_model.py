@@ -175,7 +175,7 @@ class PixelModel(AutoregressiveModel):
     ) -> tf.Tensor:
         """A value as it is stored: known, chosen, or drawn from its parameters by noise."""
         if choose is None:
-            value = self.likelihood.draw(parameters, noise, temperature)
+            value = self.likelihood.draw(parameters, noise, temperature, known)
         else:
             value = choose(parameters)
         value = self.format.store(value)

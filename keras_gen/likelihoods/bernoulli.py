@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_gen.ancestral_sampling import Given
 from keras_gen.likelihoods.likelihood import Likelihood
 from keras_gen.random import Noise
 
@@ -37,7 +38,13 @@ class Bernoulli(Likelihood):
     ) -> tf.Tensor:
         return noise.logistic((*shape, 1), stream, step)
 
-    def draw(self, parameters: tf.Tensor, noise: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+    def draw(
+        self,
+        parameters: tf.Tensor,
+        noise: tf.Tensor,
+        temperature: tf.Tensor,
+        known: Given | None = None,
+    ) -> tf.Tensor:
         # A logistic number is the difference of two Gumbels: this is the Gumbel-max rule.
         return tf.cast(parameters[..., 0] + temperature * noise[..., 0] > 0.0, tf.int32)
 

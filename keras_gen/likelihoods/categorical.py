@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from keras_gen import checks
+from keras_gen.ancestral_sampling import Given
 from keras_gen.likelihoods.likelihood import Likelihood
 from keras_gen.random import Noise
 
@@ -48,7 +49,13 @@ class Categorical(Likelihood):
     ) -> tf.Tensor:
         return noise.gumbel((*shape, self.levels), stream, step)
 
-    def draw(self, parameters: tf.Tensor, noise: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+    def draw(
+        self,
+        parameters: tf.Tensor,
+        noise: tf.Tensor,
+        temperature: tf.Tensor,
+        known: Given | None = None,
+    ) -> tf.Tensor:
         # argmax(logits / t + g) = argmax(logits + t g), and the latter allows t = 0, the mode.
         return self.mode(parameters + tf.expand_dims(temperature, -1) * noise)
 

@@ -9,13 +9,15 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_gen.ancestral_sampling import Given
 from keras_gen.likelihoods.likelihood import Likelihood
 from keras_gen.random import Noise
 
 tfd, tfb = tfp.distributions, tfp.bijectors
 
 # Below it a logistic is a step: a scale of exp(-7), in units of [-1, 1], is 0.1 of 256 levels.
-_MIN_LOG_SCALE = -7.0
+# Above it, half of its mass is below all levels and half above.
+_MIN_LOG_SCALE, _MAX_LOG_SCALE = -7.0, 7.0
 # As good as zero: a component that is so much narrower is its mean.
 _MIN_TEMPERATURE = 1e-4
 # As good as minus infinity, and no NaN when it meets one.
@@ -68,7 +70,8 @@ class DiscretizedLogisticMixture(Likelihood):
             tf.reshape(part, tf.concat([tf.shape(part)[:-1], [k, part.shape[-1] // k]], axis=0))
             for part in parts[1:]
         )
-        return parts[0], loc, tf.maximum(log_scale, _MIN_LOG_SCALE), tf.tanh(coupling)
+        log_scale = tf.clip_by_value(log_scale, _MIN_LOG_SCALE, _MAX_LOG_SCALE)
+        return parts[0], loc, log_scale, tf.tanh(coupling)
 
     @staticmethod
     def _mean(
@@ -138,7 +141,7 @@ class DiscretizedLogisticMixture(Likelihood):
     def noise(
         self, noise: Noise, shape: Sequence[int], stream: int = 0, step: int | tf.Tensor = 0
     ) -> tf.Tensor:
-        size = self.num_components + self.channels * sum(self._stages)
+        size = self.channels * (self.num_components + sum(self._stages))
         return noise.gumbel((*shape, size), stream, step)
 
     @property
@@ -147,56 +150,96 @@ class DiscretizedLogisticMixture(Likelihood):
         width = math.ceil(math.sqrt(self.levels))
         return math.ceil(self.levels / width), width
 
-    def draw(self, parameters: tf.Tensor, noise: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+    def draw(
+        self,
+        parameters: tf.Tensor,
+        noise: tf.Tensor,
+        temperature: tf.Tensor,
+        known: Given | None = None,
+    ) -> tf.Tensor:
         """Draws whole pixels: int32 `[..., channels]`.
 
         A temperature flattens or sharpens the mixture's weights, and widens or narrows its
-        components.
+        components; at 0 the draw is the mode. A channel is drawn given those before it, known ones
+        too: what is known of a pixel says which components it may come from.
         """
-        logits, loc, log_scale, coupling = self._split(parameters)
-        temperature = tf.expand_dims(temperature, -1)
+        logits, *moments = self._split(parameters)
+        cold = tf.expand_dims(temperature, -1) <= 0.0
+        temperature = tf.maximum(tf.expand_dims(temperature, -1), _MIN_TEMPERATURE)
+        loc, log_scale, coupling = moments
+        moments = [loc, log_scale + tf.math.log(temperature)[..., None], coupling]
         num_ranges, width = self._stages
-        sizes = [self.num_components, *[num_ranges, width] * self.channels]
-        of_component, *of_channels = tf.split(noise, sizes, axis=-1)
-        chosen = tf.one_hot(
-            tf.argmax(logits + temperature * of_component, axis=-1), self.num_components
-        )[..., None]
-        loc, log_scale, coupling = (
-            tf.reduce_sum(chosen * part, axis=-2, keepdims=True)
-            for part in (loc, log_scale, coupling)
-        )
-        log_scale += tf.math.log(tf.maximum(temperature, _MIN_TEMPERATURE))[..., None]
+        sizes = [*[self.num_components] * self.channels, *[num_ranges, width] * self.channels]
+        parts = tf.split(noise, sizes, axis=-1)
+        of_components, of_channels = parts[: self.channels], parts[self.channels :]
+
+        def component_of(weights: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+            chosen = tf.argmax(weights + temperature * noise, axis=-1)
+            return tf.one_hot(chosen, self.num_components)[..., None]
+
+        component = component_of(logits, of_components[0])
         starts = width * tf.range(num_ranges)
         ends = tf.minimum(starts + width, self.levels) - 1
         values: list[tf.Tensor] = []
         for channel in range(self.channels):
+            if channel and known is not None:
+                # In place of a known value the component had drawn another: it is drawn anew.
+                logits += temperature * self._log_mass_of(values, *moments)
+                again = component_of(logits, of_components[channel])
+                is_known = known.mask[..., channel - 1, None, None]
+                component = tf.where(is_known, again, component)
+            loc, log_scale, coupling = (
+                tf.reduce_sum(component * part, axis=-2, keepdims=True) for part in moments
+            )
             # By masses, not by the inverse of their sum: a draw then hangs on no float's last bit,
             # but where two choices are as good as equal. And first a range of levels, then one of
             # them: that takes fewer of both masses and noise than all levels at once.
             earlier = [self._unit(value) for value in values]
-            moments = self._mean(channel, loc, coupling, earlier), log_scale[..., channel]
+            place = self._mean(channel, loc, coupling, earlier), log_scale[..., channel]
             of_range, of_level = of_channels[2 * channel : 2 * channel + 2]
-            drawn = _choose(self._log_mass(starts, ends, *moments) + of_range)
+            drawn = _choose(self._log_mass(starts, ends, *place) + of_range)
             levels = drawn * width + tf.range(width)
-            log_mass = self._log_mass(levels, levels, *moments)
+            log_mass = self._log_mass(levels, levels, *place)
             log_mass = tf.where(levels < self.levels, log_mass, _NEVER)
-            values.append(drawn * width + _choose(log_mass + of_level))
-        return values[0] if self.channels == 1 else tf.concat(values, axis=-1)
+            values.append(_kept(known, channel, drawn * width + _choose(log_mass + of_level)))
+        pixel = tf.concat(values, axis=-1)
+        return tf.cond(
+            tf.reduce_any(cold),
+            lambda: tf.where(cold, self.mode(parameters, known), pixel),
+            lambda: pixel,
+        )
 
-    def mode(self, parameters: tf.Tensor) -> tf.Tensor:
+    def mode(self, parameters: tf.Tensor, known: Given | None = None) -> tf.Tensor:
         """Each channel's likeliest level, given those of the channels before it."""
-        logits, loc, log_scale, coupling = self._split(parameters)
-        joint, level = tf.nn.log_softmax(logits)[..., None], tf.range(self.levels)
+        logits, *moments = self._split(parameters)
+        loc, log_scale, coupling = moments
+        joint, level = tf.nn.log_softmax(logits), tf.range(self.levels)
         values: list[tf.Tensor] = []
         for channel in range(self.channels):
             mean = self._mean(channel, loc, coupling, [self._unit(value) for value in values])
-            moments = mean[..., None], log_scale[..., channel, None]
             # By component and level; the mixture's weights adapt to the channels before.
-            log_mass = self._log_mass(level, level, *moments)
-            value = _choose(tf.reduce_logsumexp(joint + log_mass, axis=-2))
-            values.append(value)
-            joint += self._log_mass(value[..., None], value[..., None], *moments)
+            place = mean[..., None], log_scale[..., channel, None]
+            log_mass = joint[..., None] + self._log_mass(level, level, *place)
+            likeliest = _choose(tf.reduce_logsumexp(log_mass, axis=-2))
+            values.append(_kept(known, channel, likeliest))
+            joint += self._log_mass_of(values, *moments)
         return tf.concat(values, axis=-1)
+
+    def _log_mass_of(
+        self, values: list[tf.Tensor], loc: tf.Tensor, log_scale: tf.Tensor, coupling: tf.Tensor
+    ) -> tf.Tensor:
+        """The log of the last value's mass in each component, given those before it."""
+        channel, value = len(values) - 1, values[-1]
+        mean = self._mean(channel, loc, coupling, [self._unit(x) for x in values[:-1]])
+        return self._log_mass(value, value, mean, log_scale[..., channel])
+
+
+def _kept(known: Given | None, channel: int, value: tf.Tensor) -> tf.Tensor:
+    """A channel's value `[..., 1]`, or what is known of it."""
+    if known is None:
+        return value
+    stored = tf.cast(known.values[..., channel, None], value.dtype)
+    return tf.where(known.mask[..., channel, None], stored, value)
 
 
 def _choose(perturbed: tf.Tensor) -> tf.Tensor:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_gen.ancestral_sampling import Given
 from keras_gen.random import Noise
 from keras_gen.signature import DECISION, Output
 
@@ -50,14 +51,22 @@ class Likelihood(abc.ABC):
         """The noise that drawing `[n, *shape]` values takes: float32 `[n, *shape, k]`."""
 
     @abc.abstractmethod
-    def draw(self, parameters: tf.Tensor, noise: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+    def draw(
+        self,
+        parameters: tf.Tensor,
+        noise: tf.Tensor,
+        temperature: tf.Tensor,
+        known: Given | None = None,
+    ) -> tf.Tensor:
         """Draws values as a deterministic function of noise.
 
         Args:
             parameters: float32 `[..., num_parameters]`.
             noise: float32 `[..., k]`, from `noise`.
             temperature: float32, broadcasts against `[...]`; 1 draws from the distribution, less
-                stays closer to its mode.
+                stays closer to its mode, and 0 is its mode.
+            known: of an event of several numbers, those that are known beforehand: a mask and
+                values `[..., *event_shape]`, which the numbers after them take into account.
 
         Returns:
             `[..., *event_shape]` of `dtype`.

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_gen.ancestral_sampling import Given
 from keras_gen.likelihoods.likelihood import Likelihood
 from keras_gen.random import Noise
 from keras_gen.signature import ROUNDED
@@ -67,7 +68,13 @@ class Normal(Likelihood):
     ) -> tf.Tensor:
         return noise.normal((*shape, 1), stream, step)
 
-    def draw(self, parameters: tf.Tensor, noise: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+    def draw(
+        self,
+        parameters: tf.Tensor,
+        noise: tf.Tensor,
+        temperature: tf.Tensor,
+        known: Given | None = None,
+    ) -> tf.Tensor:
         distribution = self.distribution(parameters)
         return distribution.loc + temperature * distribution.scale * noise[..., 0]
 

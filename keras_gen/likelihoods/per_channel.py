@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_gen.ancestral_sampling import Given
 from keras_gen.likelihoods.likelihood import Likelihood
 from keras_gen.random import Noise
 
@@ -51,7 +52,13 @@ class PerChannel(Likelihood):
         drawn = self.likelihood.noise(noise, (*shape, self.channels), stream, step)
         return tf.reshape(drawn, [-1, *shape, self.channels * drawn.shape[-1]])
 
-    def draw(self, parameters: tf.Tensor, noise: tf.Tensor, temperature: tf.Tensor) -> tf.Tensor:
+    def draw(
+        self,
+        parameters: tf.Tensor,
+        noise: tf.Tensor,
+        temperature: tf.Tensor,
+        known: Given | None = None,
+    ) -> tf.Tensor:
         temperature = tf.expand_dims(temperature, -1)
         return self.likelihood.draw(
             self._by_channel(parameters), self._by_channel(noise), temperature

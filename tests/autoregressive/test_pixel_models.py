@@ -239,6 +239,23 @@ class TestComplete:
         # The same noise after the same values draws the same.
         np.testing.assert_array_equal(complete(drawn, mask), drawn)
 
+    @pytest.mark.parametrize("name", ["gated_pixel_cnn", "one scale", "pixel_snail"])
+    def test_follows_the_distribution_after_parts_of_a_pixel(self, name):
+        whole = name in ("one scale", "pixel_snail")
+        mixture = {"likelihood": DiscretizedLogisticMixture(2, 3, 3)} if whole else {}
+        model, num = build(name, (1, 2, 3), 2, **mixture), 20_000
+        mask = np.array([[[True, False, True], [False, True, False]]])
+        x = np.zeros((num, 1, 2, 3), np.uint8)
+        x[..., 0, 0], x[..., 1, 1] = 1, 1
+        images = all_images(model)
+        log_conditionals = model._log_conditionals(images, {}).numpy()
+        expected = np.exp((log_conditionals * ~mask).sum(axis=(1, 2, 3)))
+        expected *= ((images == x[0]) | ~mask).all(axis=(1, 2, 3))
+        numbers = model.complete(x, mask, seed=0).reshape(num, 6) @ 2 ** np.arange(6)[::-1]
+        observed = np.bincount(numbers, minlength=64) / num
+        deviation = np.sqrt(expected * (1 - expected) / num + 1 / num**2)
+        assert (np.abs(observed - expected) < 5 * deviation).all()
+
     def test_what_follows_depends_on_what_is_known(self):
         model = of_codes("gated_pixel_cnn")
         mask = np.zeros((2, 4, 3), bool)

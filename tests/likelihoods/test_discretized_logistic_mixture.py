@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_gen.ancestral_sampling import Given
 from keras_gen.likelihoods import (
     Bernoulli,
     Categorical,
@@ -83,12 +84,12 @@ def test_agrees_with_tfp():
     assert set(np.unique(samples)) <= set(range(8))
 
 
-def test_a_scale_of_almost_nothing_has_a_gradient():
+def test_no_scale_is_without_a_gradient():
     likelihood = DiscretizedLogisticMixture(256, channels=1, num_components=1)
-    parameters = tf.constant([[0.0, -0.9, -50.0], [0.0, 3.0, 30.0]])
+    parameters = tf.constant([[0.0, -0.9, -50.0], [0.0, 3.0, 90.0]])
     with tf.GradientTape() as tape:
         tape.watch(parameters)
-        log_probs = likelihood.log_prob(parameters, np.array([[255], [0]]))
+        log_probs = likelihood.log_prob(parameters, np.array([[255], [7]]))
     assert np.isfinite(log_probs).all()
     assert np.isfinite(tape.gradient(log_probs, parameters)).all()
 
@@ -109,8 +110,37 @@ def test_draws_follow_the_probabilities(likelihood):
     expected = np.exp(likelihood.log_prob(parameters[:1], pixels).numpy().sum(axis=-1))
     observed = np.bincount(drawn @ [3, 1], minlength=9) / num
     assert np.abs(observed - expected).max() < 5 * np.sqrt(0.25 / num)
-    coldest = likelihood.draw(parameters[:50], noise[:50], tf.zeros([50])).numpy()
-    assert (coldest == coldest[0]).all()
+    # Half of a batch at temperature 0: as wide as a scale may be, each draw is the mode.
+    wide = tf.constant(raw + 6.0, tf.float32)[None] + tf.zeros([50, 1])
+    temperatures = tf.constant([0.0, 1.0] * 25)
+    drawn = likelihood.draw(wide, noise[:50], temperatures).numpy()
+    np.testing.assert_array_equal(drawn[::2], likelihood.mode(wide[::2]))
+    assert len(np.unique(drawn[1::2], axis=0)) > 1
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+@pytest.mark.parametrize("mask", itertools.product([False, True], repeat=3))
+def test_draws_take_what_is_known_of_a_pixel_into_account(mask, temperature):
+    likelihood, num = DiscretizedLogisticMixture(3, 3, 3), 20_000
+    raw = 2.0 * np.random.default_rng(1).standard_normal(likelihood.num_parameters)
+    raw[12:21] -= 2.0  # log scales: components that differ
+    known = Given(tf.constant([[2, 0, 2]], tf.uint8), tf.constant([mask]))
+    noise = likelihood.noise(Noise(tf.range(num, dtype=tf.int64)), ())
+    parameters = tf.constant(np.broadcast_to(raw, (num, len(raw))), tf.float32)
+    drawn = likelihood.draw(parameters, noise, tf.fill([num], temperature), known).numpy()
+    # A tempered mixture is the mixture of other parameters.
+    raw[:3] /= temperature
+    raw[12:21] += np.log(temperature)
+    pixels = np.array(list(itertools.product(range(3), repeat=3)))
+    parameters = tf.constant(raw[None], tf.float32)
+    log_probs = likelihood.log_prob(parameters, pixels).numpy()
+    agrees = ((pixels == [2, 0, 2]) | ~np.array(mask)).all(axis=-1)
+    expected = agrees * np.exp((log_probs * ~np.array(mask)).sum(axis=-1))
+    observed = np.bincount(drawn @ [9, 3, 1], minlength=27) / num
+    assert np.abs(observed - expected).max() < 5 * np.sqrt(0.25 / num)
+    coldest = likelihood.draw(parameters, noise[:1], tf.zeros([1]), known)
+    np.testing.assert_array_equal(coldest, likelihood.mode(parameters, known))
+    assert (coldest.numpy()[0][np.array(mask)] == np.array([2, 0, 2])[np.array(mask)]).all()
 
 
 @pytest.mark.parametrize(
