@@ -1,5 +1,6 @@
 """keras_gen: deep generative models that train with `fit`, are measured, and ship whole."""
 
+from keras_gen import backend as _backend  # noqa: F401 - first: it refuses other backends
 from keras_gen import data, formats, likelihoods, metrics, random
 from keras_gen.adversarial import (
     DCGAN,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import keras
+import tensorflow as tf
 
 if TYPE_CHECKING:
     from keras_gen.model import Model
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 class Averages:
     """A twin of each weight, which follows it slowly: `twin = d twin + (1 - d) weight`.
+
+    In the first steps d is less, (1 + t) / (10 + t) at step t, so that what weights began with is
+    soon forgotten (as in `tf.train.ExponentialMovingAverage`).
 
     Twins are variables of the model, saved with it; no network is copied. What reads the averages
     runs the same code within `reading`.
@@ -47,10 +51,16 @@ class Averages:
             for weight in new
         ]
 
-    def update(self) -> None:
-        """Takes in the weights as they are after a step."""
+    def update(self, steps: tf.Tensor) -> None:
+        """Takes in the weights as they are after a step.
+
+        Args:
+            steps: how many there were, with this one.
+        """
+        steps = tf.cast(steps, tf.float32)
+        share = 1.0 - tf.minimum(self.decay, (1.0 + steps) / (10.0 + steps))
         for twin, weight in zip(self.twins, self.weights, strict=True):
-            twin.assign(twin.value + (1.0 - self.decay) * (weight.value - twin.value))
+            twin.assign(twin.value + tf.cast(share, twin.dtype) * (weight.value - twin.value))
 
 
 @contextlib.contextmanager

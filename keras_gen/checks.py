@@ -9,6 +9,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 
 
@@ -98,6 +99,15 @@ def share(name: str, value: Any) -> float:
     if not 0.0 <= value < 1.0:
         raise ValueError(f"{name} must be at least 0 and less than 1, received {value}.")
     return float(value)
+
+
+def network(name: str, value: Any, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+    """A Keras model from one shape to another, without the batch; it is built by a call."""
+    if not isinstance(value, keras.Model):
+        raise ValueError(f"{name} must be a Keras model, received {value!r}.")
+    given = tuple(value(keras.Input(tuple(inputs))).shape)
+    if given != (None, *outputs):
+        raise ValueError(f"{name} must give {[None, *outputs]}, received {list(given)}.")
 
 
 def mask(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:

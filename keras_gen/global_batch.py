@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import tensorflow as tf
 
 
@@ -24,6 +25,32 @@ def place_in_global_batch(num: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     counts = context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
     before = tf.where(tf.range(replicas) < index, counts, 0)
     return tf.reduce_sum(before), tf.reduce_sum(counts)
+
+
+def clipped_together(
+    optimizer: keras.optimizers.Optimizer, gradients: list[tf.Tensor]
+) -> list[tf.Tensor]:
+    """Clips the sum of all replicas' gradients, where the optimizer would clip each one's share.
+
+    Args:
+        optimizer: that shall apply the gradients; it sums over replicas.
+        gradients: of this replica.
+
+    Returns:
+        The gradients; where the optimizer clips, this replica's even share of the clipped sum,
+        which is too small to be clipped again. Gradients that accumulate over steps, or whose loss
+        is scaled, stay as they are.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    limits = (
+        getattr(optimizer, name, None) for name in ("clipnorm", "global_clipnorm", "clipvalue")
+    )
+    accumulates = getattr(optimizer, "gradient_accumulation_steps", None)
+    if replicas == 1 or accumulates or not any(limits):
+        return gradients
+    context = tf.distribute.get_replica_context()
+    total = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    return [gradient / replicas for gradient in optimizer._clip_gradients(total)]
 
 
 def group_means(x: tf.Tensor, size: int, training: bool) -> tf.Tensor:

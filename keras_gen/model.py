@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks, random
-from keras_gen.adaptation import first_batch
 from keras_gen.averages import Averages, reading
 from keras_gen.configuration import Configured, constructor_options
 from keras_gen.formats import Format
+from keras_gen.learner import Learner
 from keras_gen.signature import Input, Signature
-from keras_gen.training_step import Conditions, TrainingStep
+from keras_gen.training_step import Conditions
 
 
-class Model(TrainingStep, Configured, keras.Model):
+class Model(Configured, Learner):
     """A Keras model that learns by an objective per example, and ships pure functions.
 
     A subclass keeps each constructor argument as an attribute of the same name, sets `format`,
@@ -37,14 +37,9 @@ class Model(TrainingStep, Configured, keras.Model):
 
     Attributes:
         format: what the data is.
-        terms: what `objective` reports, "loss" first, each with its unit.
-        default_optimizer: the arguments of Adam that the model's paper, or practice, recommends.
     """
 
     format: Format
-    test_function: Any
-    terms: ClassVar[dict[str, str]] = {"loss": "nats"}
-    default_optimizer: ClassVar[dict[str, float]] = {"learning_rate": 1e-3}
 
     def __init__(
         self,
@@ -56,6 +51,11 @@ class Model(TrainingStep, Configured, keras.Model):
     ) -> None:
         # Without autocasting: half precision must not round stored floats.
         super().__init__(autocast=False, **kwargs)
+        if self.variable_dtype != "float32":
+            raise ValueError(
+                "dtype must be float32, mixed_bfloat16 or mixed_float16, received "
+                f"{self.dtype_policy.name}."
+            )
         if num_classes is not None:
             checks.positive("num_classes", num_classes)
         self.num_classes = num_classes
@@ -127,152 +127,11 @@ class Model(TrainingStep, Configured, keras.Model):
         """The functions that leave Python with this model, by name."""
         return {}
 
-    def adapt(self, x: tf.Tensor, conditions: Conditions) -> None:
-        """Sets what starts from data; `fit` calls it once, on the first global batch."""
-
-    def learned_weights(self) -> Sequence[keras.Variable]:
-        """The weights that a training step changes."""
-        return self.trainable_variables
-
-    def averaged_weights(self) -> Sequence[keras.Variable]:
-        """The weights that `average_decay` averages."""
-        return self.trainable_variables
-
-    # ---- learns ----------------------------------------------------------------------------------
-
-    def compile(
-        self, optimizer: Any = None, loss: Any = None, *, jit_compile: bool = False, **kwargs: Any
-    ) -> None:
-        """Prepares the model for training, as `keras.Model.compile` does.
-
-        Args:
-            optimizer: a Keras optimizer or its name; `None` is Adam as `default_optimizer` has it.
-            loss: must be `None`: the model brings its own objective.
-            jit_compile: whether XLA compiles the step; off by default, since on a CPU it slows
-                convolutions down.
-            **kwargs: of `keras.Model.compile`, but for weights of losses, and metrics.
-
-        Raises:
-            ValueError: a loss or metrics were given, or two kinds of averages.
-        """
-        kwargs["loss"] = loss
-        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
-            if kwargs.pop(name, None) is not None:
-                raise ValueError(
-                    f"{name} must not be given: {type(self).__name__} brings its own objective."
-                )
-        if optimizer is None:
-            optimizer = keras.optimizers.Adam(**self.default_optimizer)
-        super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
-        self._test_of_averages = None
-        players = getattr(self.optimizer, "players", [self.optimizer])
-        inner = [getattr(player, "inner_optimizer", player) for player in players]
-        if self.average_decay is not None and any(each.use_ema for each in inner):
-            raise ValueError(
-                "use_ema must be off: the model keeps an average of its own, average_decay="
-                f"{self.average_decay}."
-            )
-
-    def compile_from_config(self, config: dict) -> None:
-        """Compiles as `get_compile_config` recorded, with the optimizer's variables built."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
-
-    def fit(
-        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
-    ) -> keras.callbacks.History:
-        """Trains as `keras.Model.fit` does, whose arguments these are.
-
-        Args:
-            x: stored data, a dataset, or what else Keras takes; batches of `x`, `(x, labels)` or
-                `(x, conditions)`, conditions a dict by name.
-            y: labels, or a dict of conditions, where `x` is an array.
-            *args: further arguments of `keras.Model.fit`.
-            **kwargs: likewise.
-
-        Returns:
-            A `keras.callbacks.History`.
-
-        Raises:
-            ValueError: data of another kind or shape, or out of range.
-        """
-        self._check_arrays(x, y)
-        if self._adapted is not None and not int(self._adapted.numpy()):
-            x = self._adapt(x, y, args[0] if args else kwargs.get("batch_size"))
-        return super().fit(x, y, *args, **kwargs)
-
-    def _adapt(self, x: Any, y: Any, batch_size: int | None) -> Any:
-        """Starts what starts from data, and gives what `fit` takes in place of `x`."""
-        batch, x = first_batch(x, y, batch_size)
-        self.adapt(*self.unpack(batch))
-        if self._adapted is not None:
-            self._adapted.assign(1)
-        return x
-
-    def evaluate(
-        self, x: Any = None, y: Any = None, *args: Any, averages: bool = False, **kwargs: Any
-    ) -> Any:
-        """Measures as `keras.Model.evaluate` does, whose arguments these are.
-
-        Args:
-            x: as in `fit`.
-            y: as in `fit`.
-            *args: further arguments of `keras.Model.evaluate`.
-            averages: whether to measure the average of the weights.
-            **kwargs: likewise.
-
-        Returns:
-            The terms' means: the first, or all of them with `return_dict=True`.
-
-        Raises:
-            ValueError: data of another kind or shape, or out of range.
-        """
-        self._check_arrays(x, y)
-        if averages and self._averages is None:
-            raise ValueError("averages must be False: the model keeps none, average_decay is None.")
-        with self._evaluating_averages() if averages else contextlib.nullcontext():
-            return super().evaluate(x, y, *args, **kwargs)
-
-    @contextlib.contextmanager
-    def _evaluating_averages(self) -> Iterator[None]:
-        """Within it, `test_step` reads the averages: a graph beside that of the weights."""
-        of_weights, self.test_function = self.test_function, self._test_of_averages
-        self._evaluates_averages = True
-        try:
-            yield
-        finally:
-            self._evaluates_averages = False
-            self._test_of_averages, self.test_function = self.test_function, of_weights
-
-    def measure(
-        self, x: np.ndarray, y: Any = None, batch_size: int = 250, *, num_samples: int = 50
-    ) -> dict[str, tuple[float, str]]:
-        """Scores held-out data by all measures that the model brings.
-
-        Args:
-            x: stored data.
-            y: labels, or a dict of conditions.
-            batch_size: examples at a time; no score depends on it.
-            num_samples: of an estimate, for each example; scores that are exact need none.
-
-        Returns:
-            Pairs of a float and its unit, by name.
-        """
-        averages = self._averages is not None
-        arguments = {"batch_size": batch_size, "return_dict": True, "verbose": 0}
-        scores = self.evaluate(x, y, averages=averages, **arguments)
-        return {name: (value, self.terms[name]) for name, value in scores.items()}
-
-    def _check_arrays(self, x: Any, y: Any) -> None:
-        # Arrays are seen before training begins; other data, batch by batch in the graph.
-        if isinstance(x, np.ndarray):
-            self.check_data(x)
+    # ---- runs ----------------------------------------------------------------------------------
 
     def check_data(self, x: Any, name: str = "x") -> np.ndarray:
         """Gives a batch of data as it is stored, or says in a ValueError what is wrong with it."""
         return self.format.check(x, name)
-
-    # ---- runs ------------------------------------------------------------------------------------
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """The model's forward pass.
@@ -319,8 +178,8 @@ class Model(TrainingStep, Configured, keras.Model):
 
         Args:
             name: of the signature.
-            **inputs: arrays by name, or one value for all examples; what has a default may be left
-                out, and `None` counts as left out.
+            **inputs: arrays by name, or one value for all examples, and choices; what has a default
+                may be left out, and `None` counts as left out.
 
         Returns:
             The outputs, by name.
@@ -334,10 +193,12 @@ class Model(TrainingStep, Configured, keras.Model):
         signatures = self.signatures()
         if name not in signatures:
             raise ValueError(f"name must be one of {', '.join(signatures)}, received {name!r}.")
-        arrays = signatures[name].check(inputs)
+        choices = {key: inputs.pop(key) for key in signatures[name].choices if key in inputs}
+        signature = signatures[name].choose(choices)
+        arrays = signature.check(inputs)
         self.check_together(arrays)
         tensors = [tf.convert_to_tensor(array) for array in arrays.values()]
-        outputs = signatures[name].graph()(*tensors)
+        outputs = signature.graph()(*tensors)
         return {name: value.numpy() for name, value in outputs.items()}
 
     def _run_on(self, name: str, x: Any, **inputs: Any) -> dict[str, np.ndarray]:
@@ -359,7 +220,8 @@ class Model(TrainingStep, Configured, keras.Model):
             filepath: the folder to make; it must not exist, or be empty.
             format: "tf_saved_model" or "onnx".
             verbose: whether to say what was written, and what verification measured.
-            **kwargs: of `keras_gen_export.export`.
+            **kwargs: of `keras_gen_export.export`: `seed` of the verification's inputs, and what
+                signatures leave to choose, such as a VAE's `num_samples`.
 
         Returns:
             The manifest, as written.

@@ -28,6 +28,7 @@ class Input:
         multiple_of: what must divide free sizes other than the batch; or `None`.
         longest: the greatest size of free axes other than the batch; or `None`.
         default: what is taken where nothing is given; `None` demands a value.
+        hint: what a message adds where the kind is wrong; or `None`.
     """
 
     shape: tuple[int | None, ...]
@@ -38,6 +39,7 @@ class Input:
     multiple_of: int | None = None
     longest: int | None = None
     default: float | None = None
+    hint: str | None = None
 
     def describe(self) -> dict[str, Any]:
         """The description in plain types, as a manifest has it."""
@@ -58,10 +60,7 @@ class Input:
         value = tf.convert_to_tensor(value)
         received, wanted = value.dtype, tf.as_dtype(self.dtype)
         if received.is_floating != wanted.is_floating:
-            raise ValueError(
-                f"{name} must be {checking.allowed(self.describe())}, received dtype "
-                f"{received.name}."
-            )
+            raise ValueError(checking.wrong_kind(name, received.name, self.describe()))
         if value.shape.rank is not None:
             checking.check_shape(name, tuple(value.shape), self.describe())
         if not (self.minimum is None and self.maximum is None and self.values is None):
@@ -120,12 +119,20 @@ class Signature:
         function: takes the inputs by name and returns a dict of tensors.
         inputs: by name, in the order in which a graph takes them.
         outputs: by name.
+        choices: what the function takes beside tensors, by name: scalars with a default, each fixed
+            in a graph, since it changes how the graph is made, or how long a loop is.
+        chosen: values of the choices; see `choose`.
     """
 
     function: Callable[..., dict[str, Any]]
     inputs: dict[str, Input]
     outputs: dict[str, Output]
+    choices: dict[str, Input] = dataclasses.field(default_factory=dict)
+    chosen: dict[str, Any] = dataclasses.field(default_factory=dict)
     _graphs: dict[int | None, Callable] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _chosen: dict[tuple, Signature] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -134,12 +141,34 @@ class Signature:
         described = {name: value.describe() for name, value in self.inputs.items()}
         return checking.check_inputs(described, given)
 
+    def choose(self, given: Mapping[str, Any]) -> Signature:
+        """The signature with choices made: as given, and else by default.
+
+        Args:
+            given: values by name; those of other signatures are passed over.
+
+        Raises:
+            ValueError: a value is of another kind, or out of range.
+        """
+        chosen = {}
+        for name, choice in self.choices.items():
+            value = given.get(name)
+            chosen[name] = choice.check(name, choice.default if value is None else value).item()
+        if chosen == self.chosen:
+            return self
+        key = tuple(chosen.values())
+        if key not in self._chosen:  # so that each graph is traced once
+            self._chosen[key] = dataclasses.replace(self, chosen=chosen)
+        return self._chosen[key]
+
     def graph(self, batch_size: int | None = None) -> Callable[..., dict[str, tf.Tensor]]:
         """The function as one TensorFlow graph, with its inputs in their order; traced once.
 
         Args:
             batch_size: that the graph is for; `None` is any.
         """
+        if self.choices and not self.chosen:
+            return self.choose({}).graph(batch_size)
         if batch_size not in self._graphs:
             specs = self.tensor_specs(batch_size)
             graph = tf.function(self.positional, input_signature=specs, autograph=False)
@@ -148,7 +177,8 @@ class Signature:
 
     def positional(self, *inputs: Any) -> dict[str, Any]:
         """Calls the function with its inputs in their order."""
-        return self.function(**dict(zip(self.inputs, inputs, strict=True)))
+        chosen = self.chosen or self.choose({}).chosen
+        return self.function(**dict(zip(self.inputs, inputs, strict=True)), **chosen)
 
     def tensor_specs(self, batch_size: int | None = None) -> list[tf.TensorSpec]:
         """The inputs as TensorFlow describes them."""

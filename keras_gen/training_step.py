@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ import keras
 import tensorflow as tf
 
 from keras_gen import random
-from keras_gen.global_batch import place_in_global_batch
+from keras_gen.fit_arguments import refuse_weights
+from keras_gen.global_batch import clipped_together, place_in_global_batch
 from keras_gen.random import Noise, Purpose
 
 if TYPE_CHECKING:
@@ -41,21 +43,37 @@ class TrainingStep:
         """Splits a batch into stored data and conditions, both checked in the graph.
 
         Args:
-            data: `x`, `(x, labels)` or `(x, conditions)`.
+            data: `x`, `(x, labels)` or `(x, conditions)`; in the place of `x`, a dict of it as "x"
+                and of conditions will do.
         """
         x, given, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if sample_weight is not None:
-            raise ValueError("sample_weight must be None: examples count alike.")
+        refuse_weights(sample_weight=sample_weight)
+        given = dict(given) if isinstance(given, dict) else {"labels": given}
+        if isinstance(x, dict):
+            if "x" not in x:
+                raise ValueError(
+                    "a batch must be x, (x, labels) or (x, conditions), or a dict with x in it, "
+                    f"received a dict of {', '.join(map(str, x))}."
+                )
+            given |= {name: value for name, value in x.items() if name != "x"}
+            x = x["x"]
         x = self.format.check_in_graph(x)
-        given = given if isinstance(given, dict) else {"labels": given}
         return x, self._conditions(x, given)
 
-    def _conditions(self, x: tf.Tensor, given: dict[str, Any]) -> Conditions:
+    def check_names(self, given: dict[str, Any]) -> None:
+        """Refuses conditions that are missing or unknown; `None` counts as not given."""
         inputs = self.condition_inputs()
         if unknown := given.keys() - inputs.keys() - {"labels"}:
             raise ValueError(
                 f"{min(unknown)} must not be given: {type(self).__name__} takes "
                 f"{', '.join(inputs) or 'no conditions'}."
+            )
+        labels = given.get("labels")
+        if "labels" not in inputs and labels is not None and len(labels.shape) > 1:
+            raise ValueError(
+                f"labels must have shape [n], received {list(labels.shape)}: "
+                f"{type(self).__name__} learns x by itself, so a batch is x, or (x, labels), whose "
+                "labels it ignores."
             )
         for name in inputs:
             if given.get(name) is None:
@@ -63,6 +81,10 @@ class TrainingStep:
                     f"{name} must be given: a batch of {type(self).__name__} must be "
                     + ("(x, labels)." if [*inputs] == ["labels"] else f"(x, {{{name!r}: ...}}).")
                 )
+
+    def _conditions(self, x: tf.Tensor, given: dict[str, Any]) -> Conditions:
+        self.check_names(given)
+        inputs = self.condition_inputs()
         conditions = {
             name: value.check_in_graph(name, given[name]) for name, value in inputs.items()
         }
@@ -82,7 +104,7 @@ class TrainingStep:
         x, conditions = self.unpack(data)
         with self.reading_averages() if self._evaluates_averages else contextlib.nullcontext():
             terms = self.objective(x, conditions, training=False)
-        return self.report(terms)
+        return self.report(self.with_penalties(terms))
 
     def descend(
         self,
@@ -100,25 +122,32 @@ class TrainingStep:
         Returns:
             What `objective` gave.
         """
+        if not variables:
+            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
+            return self.with_penalties(objective())
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in variables])
-            terms = objective()
+            terms = self.with_penalties(objective())
             _, count = place_in_global_batch(tf.shape(terms["loss"])[0])
             # An optimizer sums over replicas: the mean over the global batch is the sum of these.
             count = tf.cast(tf.maximum(count, 1), terms["loss"].dtype)
             loss = tf.reduce_sum(terms["loss"]) / count
-            if self.losses:  # weight penalties of layers, which a custom step would drop
-                replicas = tf.distribute.get_strategy().num_replicas_in_sync
-                penalties = [tf.cast(penalty, loss.dtype) for penalty in self.losses]
-                loss += tf.add_n(penalties) / replicas
             loss = optimizer.scale_loss(loss)
         gradients = [
             # Of an embedding. Keras's loss scaling would not see what is not finite in it.
             tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
             for gradient in tape.gradient(loss, variables)
         ]
+        gradients = clipped_together(optimizer, gradients)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return terms
+
+    def with_penalties(self, terms: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The terms, with what layers add to the loss (penalties of weights), as Keras has it."""
+        if not self.losses:
+            return terms
+        loss = terms["loss"]
+        return terms | {"loss": loss + tf.add_n([tf.cast(p, loss.dtype) for p in self.losses])}
 
     def noise_for(
         self, x: tf.Tensor, training: bool, purpose: Purpose = Purpose.TRAIN, part: int = 0
@@ -150,7 +179,7 @@ class TrainingStep:
         """Counts a training step, takes its weights into the averages, and reports its terms."""
         self.steps.assign(self.steps + 1)
         if self._averages is not None:
-            self._averages.update()
+            self._averages.update(self.steps.value)
         return self.report(terms)
 
     def report(self, terms: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

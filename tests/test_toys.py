@@ -277,7 +277,23 @@ class TestStartAverageAndGroups:
         model = self.compiled(average_decay=0.75)
         model.fit(points_alone(16)[0], batch_size=16, verbose=0)
         average = next(weight for weight in model.weights if weight.name == "shift_average")
-        np.testing.assert_allclose(average, 0.75 * 1.0 + 0.25 * np.array(model.shift), rtol=1e-6)
+        # At once in the first step, when 1 + t of 10 + t is less than the decay.
+        share = 9.0 / 11.0
+        np.testing.assert_allclose(average, 1.0 + share * (np.array(model.shift) - 1.0), rtol=1e-6)
+        before = np.array(average)
+        model.steps.assign(100)
+        model.fit(points_alone(16)[0], batch_size=16, verbose=0)
+        np.testing.assert_allclose(average, 0.75 * before + 0.25 * np.array(model.shift), rtol=1e-6)
+
+    def test_moments_are_averaged_with_the_weights_beside_them(self):
+        model = DCGAN(**DIGITS, filters=2, latent_dim=2, average_decay=0.9)
+        model.compile()
+        model.fit(data.load_arrays("digits")[0][:32], verbose=0)
+        moments = model.generator.non_trainable_variables
+        live = [moment.numpy() for moment in moments]
+        with model.reading_averages():
+            averaged = [tf.convert_to_tensor(moment.value).numpy() for moment in moments]
+        assert live and all((a != b).any() for a, b in zip(live, averaged, strict=True))
 
     def test_two_kinds_of_averages_are_refused(self):
         with pytest.raises(ValueError, match="use_ema must be off"):

@@ -2,8 +2,8 @@
 
 An input is described in plain types, as the manifest writes it: `shape` (`None` is a free size, the
 first one the batch), `dtype`, and where they apply `minimum`, `maximum`, `values` (all that are
-allowed), `multiple_of` (what must divide free sizes), `longest` (the greatest free size) and
-`default`. It needs NumPy alone.
+allowed), `multiple_of` (what must divide free sizes), `longest` (the greatest free size),
+`default`, and `hint` (what a message adds where the kind is wrong). It needs NumPy alone.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ def check_inputs(
         {'seeds': array([7])}
     """
     given = {name: value for name, value in given.items() if value is not None}
-    for name in given.keys() - descriptions.keys():
-        raise ValueError(f"{name} must not be given: {_suggestion(name, descriptions)}")
+    check_known(given, descriptions)
     arrays = {}
     for name, description in descriptions.items():
         value = given.get(name, description.get("default"))
@@ -51,6 +50,16 @@ def check_inputs(
             raise ValueError(f"{name} must be given: {allowed(description)}.")
         arrays[name] = check(name, value, description)
     return _batched(arrays, descriptions, batch_size)
+
+
+def check_known(given: Mapping[str, Any], known: Mapping[str, Any], what: str = "inputs") -> None:
+    """Refuses names that are not known.
+
+    Raises:
+        ValueError: a name is not known; it says which may be meant.
+    """
+    for name in given.keys() - known.keys():
+        raise ValueError(f"{name} must not be given: {_suggestion(name, known, what)}")
 
 
 def check(name: str, value: Any, description: Mapping[str, Any]) -> np.ndarray:
@@ -62,11 +71,20 @@ def check(name: str, value: Any, description: Mapping[str, Any]) -> np.ndarray:
     value = np.asarray(value)
     dtype = np.dtype(description["dtype"])
     if value.dtype.kind not in _KINDS[dtype.kind]:
-        raise ValueError(f"{name} must be {allowed(description)}, received dtype {value.dtype}.")
+        raise ValueError(wrong_kind(name, value.dtype, description))
     check_shape(name, value.shape, description)
     if value.size:
         _check_values(name, value, description)
     return value.astype(dtype, copy=False)
+
+
+def wrong_kind(name: str, received: Any, description: Mapping[str, Any]) -> str:
+    """Says that a dtype is of another kind, and what the description hints at."""
+    hint = description.get("hint")
+    return (
+        f"{name} must be {allowed(description)}, received dtype {received}"
+        f"{f': {hint}' if hint else ''}."
+    )
 
 
 def check_shape(name: str, received: tuple, description: Mapping[str, Any]) -> None:
@@ -153,6 +171,8 @@ def _batched(
     batched = [name for name, value in descriptions.items() if list(value["shape"][:1]) == [None]]
     sizes = {name: len(arrays[name]) for name in batched if arrays[name].ndim == axes[name]}
     num = batch_size if batch_size is not None else max(sizes.values(), default=1)
+    if num < 1:
+        raise ValueError(f"{min(sizes)} must have at least one example, received none.")
     for name, size in sizes.items():
         if size != num:
             raise ValueError(
@@ -166,8 +186,8 @@ def _batched(
     return arrays
 
 
-def _suggestion(name: str, descriptions: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, descriptions, n=1)
+def _suggestion(name: str, known: Mapping[str, Any], what: str) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"did you mean {close[0]}?"
-    return f"the inputs are {', '.join(descriptions)}." if descriptions else "there are no inputs."
+    return f"the {what} are {', '.join(known)}." if known else f"there are no {what}."

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks
@@ -138,7 +137,13 @@ class AdversarialModel(Model):
         return self.discriminator.trainable_variables
 
     def averaged_weights(self) -> Sequence[keras.Variable]:
-        return self.generator_weights()
+        # Moments of a batch normalisation are those of the weights beside them.
+        moments = [
+            weight
+            for weight in self.generator.non_trainable_variables
+            if keras.backend.is_float_dtype(weight.dtype)
+        ]
+        return [*self.generator_weights(), *moments]
 
     # ---- two optimizers --------------------------------------------------------------------------
 
@@ -188,14 +193,7 @@ class AdversarialModel(Model):
 
     # ---- the game --------------------------------------------------------------------------------
 
-    def fit(
-        self, x: Any = None, y: Any = None, batch_size: int | None = None, *args: Any, **kwargs: Any
-    ) -> keras.callbacks.History:
-        if isinstance(x, np.ndarray):
-            self._check_batch_size(32 if batch_size is None else batch_size)
-        return super().fit(x, y, batch_size, *args, **kwargs)
-
-    def _check_batch_size(self, batch_size: int) -> None:
+    def check_batch_size(self, batch_size: int) -> None:
         if batch_size % self.discriminator_steps:
             raise ValueError(
                 f"batch_size must be a multiple of discriminator_steps="
@@ -244,7 +242,7 @@ class AdversarialModel(Model):
         x, conditions = self.unpack(data)
         if x.shape[0] is not None and not tf.executing_eagerly():
             replicas = tf.distribute.get_strategy().num_replicas_in_sync
-            self._check_batch_size(x.shape[0] * replicas)
+            self.check_batch_size(x.shape[0] * replicas)
         for step, share in enumerate(self._shares(x, conditions)):
 
             def of_discriminator(
@@ -268,7 +266,7 @@ class AdversarialModel(Model):
 
         of_step |= self.descend(self.optimizer.generator, self.generator_weights(), of_generator)
         of_step["loss"] = of_step["generator_loss"] + of_step["discriminator_loss"]
-        return self.end_step(of_step)
+        return self.end_step(self.with_penalties(of_step))
 
     def _shares(self, x: tf.Tensor, conditions: Conditions) -> list[tuple[tf.Tensor, Conditions]]:
         """A batch's examples by the discriminator's step: i mod k, of the global batch."""

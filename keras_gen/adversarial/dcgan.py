@@ -31,6 +31,8 @@ class DCGAN(GAN):
     Both networks have strided convolutions instead of pooling, batch normalisation in all layers
     but the generator's last and the discriminator's first, and no hidden dense layer; ReLU and tanh
     in the generator, LeakyReLU in the discriminator. Latents are normal, the paper's are uniform.
+    Kernels are 4x4, and batch normalisation has Keras's epsilon of 0.001 and scales that start at
+    1; the authors' kernels are 5x5, their epsilon is far smaller, and their scales start near 1.
 
     Args:
         image_shape: (height, width, channels), sides of 8 to 128.

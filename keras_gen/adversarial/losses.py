@@ -81,10 +81,14 @@ class NonSaturating(Minimax):
 class Wasserstein(AdversarialLoss):
     """The discriminator as a critic, whose mean outputs differ by a distance of distributions.
 
-    The distance holds for critics of bounded slope alone: a penalty, or clipping, must bound it.
+    The distance holds for critics of bounded slope alone, and without a bound the loss has none: a
+    penalty on the slope comes from a subclass's `discriminator_terms`.
 
     Example:
-        >>> model = DCGAN((28, 28, 1), adversarial_loss=Wasserstein(), discriminator_steps=5)
+        >>> class WGAN(DCGAN):
+        ...     def discriminator_terms(self, play):
+        ...         return {"penalty": 10.0 * penalty_of_slope(self, play)}
+        >>> model = WGAN((28, 28, 1), adversarial_loss=Wasserstein(), discriminator_steps=5)
 
     Arjovsky, Chintala, Bottou 2017, arXiv 1701.07875.
     """

@@ -37,7 +37,8 @@ _OBSERVATION = 1
 class VAE(LatentModel, GenerativeModel):
     """Images with latents to encode, decode and walk between, and a bound of the likelihood.
 
-    A variational autoencoder with a diagonal Gaussian posterior.
+    A variational autoencoder with a diagonal Gaussian posterior. The default networks are
+    convolutions; the paper's are dense.
 
     Args:
         image_shape: (height, width, channels).
@@ -104,18 +105,17 @@ class VAE(LatentModel, GenerativeModel):
         self.beta = beta
         self.likelihood = likelihood_of(self.levels, likelihood)
         self._passed = {"encoder": encoder is not None, "decoder": decoder is not None}
-        self.encoder = encoder or self._build_encoder()
-        self.decoder = decoder or self._build_decoder()
+        self.encoder = self._build_encoder() if encoder is None else encoder
+        self.decoder = self._build_decoder() if decoder is None else decoder
         height, width, channels = self.image_shape
-        parameters = (None, height, width, channels * self.likelihood.num_parameters)
-        for name, network, shape in (
-            ("encoder", self.encoder, (None, 2 * self.latent_dim)),
-            ("decoder", self.decoder, parameters),
-        ):
-            if tuple(network.output_shape) != shape:
-                raise ValueError(
-                    f"{name} must give {list(shape)}, received {list(network.output_shape)}."
-                )
+        classes = self.num_classes or 0
+        parameters = channels * self.likelihood.num_parameters
+        checks.network(
+            "encoder", self.encoder, (height, width, channels + classes), (2 * self.latent_dim,)
+        )
+        checks.network(
+            "decoder", self.decoder, (self.latent_dim + classes,), (height, width, parameters)
+        )
         self.finish_build()
 
     def _build_encoder(self) -> keras.Model:
@@ -246,7 +246,7 @@ class VAE(LatentModel, GenerativeModel):
         return self.posterior(x, conditions).mean()
 
     def _log_prob_bound(
-        self, x: tf.Tensor, conditions: Conditions, noise: Noise, num_samples: tf.Tensor
+        self, x: tf.Tensor, conditions: Conditions, noise: Noise, num_samples: int
     ) -> tf.Tensor:
         """The graph function of `log_prob_bound`."""
         posterior = self.posterior(x, conditions)
@@ -265,7 +265,7 @@ class VAE(LatentModel, GenerativeModel):
             add_sample,
             (tf.constant(0), tf.zeros_like(loc[:, 0]) - 1e30),
         )
-        return log_sum - tf.math.log(tf.cast(num_samples, tf.float32))
+        return log_sum - math.log(num_samples)
 
     # ---- what a user calls -----------------------------------------------------------------------
 
@@ -334,7 +334,7 @@ class VAE(LatentModel, GenerativeModel):
             return {"latents": posterior.mean(), "stddev": posterior.stddev()}
 
         def log_prob_bound(
-            images: tf.Tensor, seeds: tf.Tensor, num_samples: tf.Tensor, **conditions: tf.Tensor
+            images: tf.Tensor, seeds: tf.Tensor, num_samples: int, **conditions: tf.Tensor
         ) -> dict[str, tf.Tensor]:
             noise = Noise(seeds, Purpose.BOUND)
             bounds = self._log_prob_bound(images, conditions, noise, num_samples)
@@ -342,14 +342,14 @@ class VAE(LatentModel, GenerativeModel):
 
         conditions = self.condition_inputs()
         images = {"images": self.data_input()}
-        samples = {
-            "seeds": Input((None,), "int64"),
-            "num_samples": Input((), "int32", minimum=1),
-        }
+        seeds = {"seeds": Input((None,), "int64")}
         return super()._signatures() | {
             "encode": Signature(encode, images | conditions, {"latents": NUMBER, "stddev": NUMBER}),
             "log_prob_bound": Signature(
-                log_prob_bound, images | samples | conditions, {"log_prob_bound": NUMBER}
+                log_prob_bound,
+                images | seeds | conditions,
+                {"log_prob_bound": NUMBER},
+                choices={"num_samples": Input((), "int32", minimum=1, default=64)},
             ),
         }
 

@@ -113,7 +113,7 @@ class AutoregressiveModel(ExplicitModel):
             >>> surprise = -model.log_prob(images, per_dimension=True)
         """
         if per_dimension and not self.has_conditionals:
-            raise ValueError("per_dimension must be False: this model mixes several orders.")
+            raise ValueError("per_dimension must be False: this model mixes several masks.")
         outputs = self._run_on("log_prob", x, labels=labels, **conditions)
         return outputs["log_conditionals" if per_dimension else "log_prob"]
 

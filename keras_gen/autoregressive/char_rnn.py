@@ -29,6 +29,10 @@ class CharRNN(SequenceModel):
     back-propagation through time). So texts much longer than a piece teach what reaches further,
     and a batch takes as many optimizer steps as it has pieces; rates and schedules count those.
 
+    Karpathy trains by RMSProp, cuts each element of the gradient off at 5, and carries states from
+    batch to batch. `compile()` here is Adam with the whole gradient's norm held to 5, which most
+    steps reach, since a piece's loss is a sum over its characters; each batch begins anew.
+
     Args:
         vocabulary: the characters that a text may have.
         length: characters of a sample.

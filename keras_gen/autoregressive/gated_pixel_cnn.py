@@ -20,6 +20,8 @@ from keras_gen.autoregressive.pixel_stack import PixelStack
 class GatedPixelCNN(PixelStack):
     """Images pixel by pixel, with exact likelihoods and no blind spot: the one to begin with.
 
+    A `source` is added once, after the first layer; the paper adds it within every gate.
+
     Args:
         image_shape: (height, width, channels).
         levels: how many values a channel takes, 2 to 256; of codes, 2 to 65,536.

@@ -37,7 +37,9 @@ class MADE(PixelModel):
 
     With several masks, each training step takes one of them at random (order- and
     connectivity-agnostic training), `log_prob` is that of their equal mixture (the ensemble), and
-    each sample is drawn under a mask of its own, as a sample of a mixture is.
+    each sample is drawn under a mask of its own, as a sample of a mixture is; a completion takes
+    any of them alike, whatever is known. The paper goes through its masks in turn, and may have weights
+    straight from inputs to outputs, and weights that tell a unit its mask: there are none here.
 
     Args:
         image_shape: (height, width, channels).
@@ -119,7 +121,7 @@ class MADE(PixelModel):
                 self.add_weight(shape, keras.initializers.GlorotUniform(), name=name)
                 for name, shape in shapes.items()
             )
-        rngs = [np.random.default_rng([self.seed, mask]) for mask in range(num_masks)]
+        rngs = [np.random.default_rng([self.seed % 2**64, mask]) for mask in range(num_masks)]
         self.orders = np.stack([self._order(rng) for rng in rngs])
         self.ranks = np.argsort(self.orders, axis=1).astype(np.int32)
         # A hidden unit of degree k sees the k first values; an output, units of lesser degrees.
@@ -230,7 +232,7 @@ class MADE(PixelModel):
         choose: Choice | None = None,
     ) -> tf.Tensor:
         if choose is not None and not self.has_conditionals:
-            raise ValueError("choose must be None: this model mixes several orders.")
+            raise ValueError("choose must be None: this model mixes several masks.")
         height, width, channels = self.image_shape
         size, columns = self._num_values, width * channels
         num = tf.shape(noise.seeds)[0]

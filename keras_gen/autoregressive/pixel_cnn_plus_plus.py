@@ -39,6 +39,9 @@ class PixelCNNPlusPlus(PixelModel):
     down through `num_scales` resolutions and up again; each block on the way up takes a short-cut
     from its mirror image on the way down.
 
+    Unlike the paper's, weights are neither normalised nor started from a batch of data, and nothing
+    is dropped unless `dropout` says so: the paper's is 0.5, its `average_decay` 0.9995.
+
     Args:
         image_shape: (height, width, channels); height and width are multiples of
             2 ** (num_scales - 1).

@@ -27,7 +27,8 @@ class PixelRNN(PixelStack):
         image_shape: (height, width, channels).
         levels: how many values a channel takes, 2 to 256; of codes, 2 to 65,536.
         recurrence: "row" for the Row LSTM, which sees a triangle of the past, or "diagonal" for the
-            Diagonal BiLSTM, which sees all of it.
+            Diagonal BiLSTM, which sees all of it; from the right it takes in pixels' own values
+            too, a row late, which the paper's does not.
         filters: features between the layers, a multiple of twice the channels; half as many in a
             layer's state.
         num_blocks: recurrent layers after the first convolution.

@@ -190,6 +190,10 @@ class AttentionBlock(StepwiseLayer):
 class PixelSNAIL(PixelModel):
     """Images with exact likelihoods, by attention to all earlier pixels: the best, and the slowest.
 
+    Unlike the paper's, weights are neither normalised nor started from a batch of data, and nothing
+    is dropped unless `dropout` says so: the paper's is 0.5. Queries, keys and values are one
+    product of a pixel's features each; the paper has a gated block before them.
+
     Args:
         image_shape: (height, width, channels).
         levels: how many values a channel takes, 2 to 256; of codes, 2 to 65,536.

@@ -31,6 +31,10 @@ POSITIONS = ("learned", "rotary")
 class Transformer(SequenceModel):
     """Text, sound, pictures or any tokens, with exact likelihoods: a decoder-only Transformer.
 
+    Norms come first, as in GPT-2 (Radford et al. 2019); unlike there, weights start alike at any
+    depth, and the logits' weights are not those of the embedding. `compile()` clips the gradient of
+    the loss, a sum over tokens, to a norm of 100.
+
     Args:
         format: what tokens stand for: `Images`, `Codes`, `Text`, `Sound` or `Tokens`.
         length: the longest sequence, and that of a sample; `None` where the format says it.

@@ -26,6 +26,9 @@ from keras_gen.signature import Input
 class WaveNet(SequenceModel):
     """WaveNet over sound: float32 `[n, time]` in [-1, 1], companded by the mu-law within.
 
+    A sample enters as a learned vector of the one before it, in place of the paper's first causal
+    convolution, which sees the two before.
+
     Args:
         length: samples of a sound that the model draws.
         sample_rate: of the sound, in Hz: `context_milliseconds` and files want it, the network does

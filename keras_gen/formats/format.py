@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import abc
-import contextlib
 import inspect
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +66,8 @@ class Format(abc.ABC):
             raise ValueError(
                 f"{name} must have a batch axis first, received shape {list(x.shape)}."
             )
+        if not len(x):
+            raise ValueError(f"{name} must have at least one example, received none.")
         return x
 
     def check_in_graph(self, x: tf.Tensor, name: str = "x") -> tf.Tensor:
@@ -138,31 +138,3 @@ class Tokenized(Format):
     @abc.abstractmethod
     def from_tokens(self, tokens: tf.Tensor) -> tf.Tensor:
         """Tokens to stored data."""
-
-
-def write_beside(path: Any, write: Callable[[Path], Any]) -> Path:
-    """Writes a file beside its place and renames it, so that it is whole or as it was.
-
-    Args:
-        path: of the file; its folder is made where missing.
-        write: writes to the path that it is given.
-
-    Returns:
-        The path.
-
-    Raises:
-        ValueError: the place cannot be written.
-    """
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(beside)
-        beside.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # the folder may be none
-            beside.unlink(missing_ok=True)
-        raise ValueError(
-            f"output must be a file that can be written, received {path}: {error.strerror}."
-        ) from error
-    return path

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.formats.format import Tokenized, write_beside
+from keras_gen.files import write_beside
+from keras_gen.formats.format import Tokenized
 from keras_gen.signature import Input
 
 _GAP = 1  # pixels between pictures, before magnification
@@ -33,6 +34,7 @@ class Grid(Tokenized):
 
     most_levels: int
     ordered: bool  # whether near values mean near things
+    hint: str | None = None  # what to say to who gives floats
     suffix = ".png"
 
     def __init__(
@@ -50,7 +52,7 @@ class Grid(Tokenized):
     def input(self) -> Input:
         shape = (None, *self.image_shape)
         base = self.multiple_of if None in self.image_shape else None
-        return Input(shape, self.dtype, 0, self.levels - 1, multiple_of=base)
+        return Input(shape, self.dtype, 0, self.levels - 1, multiple_of=base, hint=self.hint)
 
     def to_tokens(self, x: tf.Tensor) -> tf.Tensor:
         return tf.reshape(tf.cast(x, tf.int32), [-1, self.length])
@@ -86,6 +88,7 @@ class Images(Grid):
 
     name = "images"
     dtype = "uint8"
+    hint = "give pixels as they are stored, the model scales them by itself"
     ordered = True
     most_levels = 256
 

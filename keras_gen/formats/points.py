@@ -9,7 +9,8 @@ import keras
 import numpy as np
 
 from keras_gen import checks
-from keras_gen.formats.format import Format, write_beside
+from keras_gen.files import write_beside
+from keras_gen.formats.format import Format
 from keras_gen.signature import Input
 
 

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.formats.format import Tokenized, write_beside
+from keras_gen.files import write_beside
+from keras_gen.formats.format import Tokenized
 from keras_gen.signature import Input
 
 
@@ -49,7 +50,14 @@ class Text(Tokenized):
 
     def input(self) -> Input:
         low, high = int(self._points[0]), int(self._points[-1])
-        return Input((None, None), "int32", low, high, values=tuple(self._points.tolist()))
+        return Input(
+            (None, None),
+            "int32",
+            low,
+            high,
+            values=tuple(self._points.tolist()),
+            hint="give code points, which model.format.code_points(texts) makes of strings",
+        )
 
     def options(self, length: int | None = None) -> dict[str, Any]:
         return {"vocabulary": self.vocabulary, "length": length}

@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks
-from keras_gen.formats.format import Tokenized, write_beside
+from keras_gen.files import write_beside
+from keras_gen.formats.format import Tokenized
 from keras_gen.signature import Input
 
 

@@ -1,5 +1,7 @@
 """Likelihoods: network output -> `tfd.Distribution`, and its draw from given noise."""
 
+from typing import Any
+
 from keras_gen.likelihoods.bernoulli import Bernoulli
 from keras_gen.likelihoods.categorical import Categorical
 from keras_gen.likelihoods.discretized_logistic_mixture import DiscretizedLogisticMixture
@@ -31,6 +33,7 @@ def likelihood_of(levels: int, likelihood: Likelihood | None = None) -> Likeliho
     """
     if likelihood is None:
         return Bernoulli() if levels == 2 else Categorical(levels)
+    _check_kind(likelihood)
     if likelihood.levels != levels:
         raise ValueError(
             f"likelihood must be of {levels} levels, as the model is, received one of "
@@ -64,6 +67,7 @@ def pixel_likelihood_of(
         if codes or (levels, channels) == (2, 1):
             return PerChannel(likelihood_of(levels), channels)
         return DiscretizedLogisticMixture(levels, channels)
+    _check_kind(likelihood)
     if not likelihood.event_shape:
         return PerChannel(likelihood_of(levels, likelihood), channels)
     if (likelihood.levels, *likelihood.event_shape) != (levels, channels):
@@ -72,3 +76,10 @@ def pixel_likelihood_of(
             f"received one of {likelihood.levels} and {likelihood.event_shape[0]}."
         )
     return likelihood
+
+
+def _check_kind(likelihood: Any) -> None:
+    if not isinstance(likelihood, Likelihood):
+        raise ValueError(
+            f"likelihood must be an object such as Categorical(256), received {likelihood!r}."
+        )

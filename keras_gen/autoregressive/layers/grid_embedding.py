@@ -32,8 +32,11 @@ class GridEmbedding(keras.layers.Layer):
         self.size = grid.image_shape[-1]
         if not grid.ordered:
             self.size *= _CODE_FEATURES
+            # As large as pixels in [-1, 1] are, however many codes there may be.
             self.vectors = self.add_weight(
-                (grid.levels, _CODE_FEATURES), "glorot_uniform", name="vectors"
+                (grid.levels, _CODE_FEATURES),
+                keras.initializers.RandomNormal(0.0, 0.5),
+                name="vectors",
             )
         self.built = True
 
