@@ -1,5 +1,7 @@
 """Baselines, statistics of samples, and pictures."""
 
+import textwrap
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,6 +9,7 @@ from PIL import Image
 
 from keras_gen import metrics
 from keras_gen.adversarial import DCGAN
+from keras_gen.autoregressive import CharRNN, WaveNet
 from keras_gen.callbacks import SampleGrid
 from keras_gen.formats import Images, images
 
@@ -62,7 +65,7 @@ def test_a_file_of_pictures(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["a.png"]
     with pytest.raises(ValueError, match="images must have 1 or 3 channels"):
         Images((8, 8, 2), levels=2).write(x[..., :2], tmp_path / "b.png")
-    with pytest.raises(ValueError, match="output must be a file that can be written"):
+    with pytest.raises(ValueError, match="output must be a place that can be written"):
         Images((8, 8, 3), levels=2).write(x, path / "b.png")
 
 
@@ -85,3 +88,30 @@ def test_sample_grids_where_there_are_pictures_to_show(channels, tmp_path):
     assert [picture.shape for picture in shown] == [(17, 17, 1)] * 2
     drawn = model.sample(4, labels=np.arange(4) % 3, seed=0)
     np.testing.assert_array_equal(shown[-1], images.grid(drawn, levels=2))
+
+
+@pytest.mark.parametrize("kind", ["text", "sound"])
+def test_texts_and_sounds_in_the_grids_place(kind, tmp_path):
+    if kind == "text":
+        model = CharRNN("ab\n", length=6, units=2, embedding_dim=2, num_layers=1)
+        x = model.format.code_points(["ab\nba\n"] * 4)
+    else:
+        model = WaveNet(16, 8000, filters=2, skip_filters=2, num_blocks=1, layers_per_block=1)
+        x = np.zeros((4, 16), np.float32)
+    model.compile()
+    model.fit(x, verbose=0, callbacks=[SampleGrid(tmp_path / "logs", num_samples=3, seed=1)])
+    (path,) = (tmp_path / "logs").iterdir()
+    (value,) = (
+        value
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    )
+    drawn, shown = model.sample(3, seed=1), value.tensor.string_val
+    if kind == "text":
+        texts = [textwrap.dedent(text.decode()) for text in shown]
+        assert [text.split("\n") for text in texts] == [
+            text.split("\n") for text in model.format.strings(drawn)
+        ]
+    else:
+        sounds = [tf.audio.decode_wav(wav).audio[:, 0] for wav in shown[::2]]
+        np.testing.assert_allclose(sounds, drawn, atol=1e-4)

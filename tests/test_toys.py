@@ -293,7 +293,8 @@ class TestStartAverageAndGroups:
         live = [moment.numpy() for moment in moments]
         with model.reading_averages():
             averaged = [tf.convert_to_tensor(moment.value).numpy() for moment in moments]
-        assert live and all((a != b).any() for a, b in zip(live, averaged, strict=True))
+        assert live
+        assert all((a != b).any() for a, b in zip(live, averaged, strict=True))
 
     def test_two_kinds_of_averages_are_refused(self):
         with pytest.raises(ValueError, match="use_ema must be off"):

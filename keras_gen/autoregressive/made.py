@@ -38,8 +38,9 @@ class MADE(PixelModel):
     With several masks, each training step takes one of them at random (order- and
     connectivity-agnostic training), `log_prob` is that of their equal mixture (the ensemble), and
     each sample is drawn under a mask of its own, as a sample of a mixture is; a completion takes
-    any of them alike, whatever is known. The paper goes through its masks in turn, and may have weights
-    straight from inputs to outputs, and weights that tell a unit its mask: there are none here.
+    any of them alike, whatever is known. The paper goes through its masks in turn, and may have
+    weights straight from inputs to outputs, and weights that tell a unit its mask: there are none
+    here.
 
     Args:
         image_shape: (height, width, channels).

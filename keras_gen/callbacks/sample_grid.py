@@ -8,18 +8,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen.formats.images import Grid, grid
 from keras_gen.generative_model import GenerativeModel
 
 
 class SampleGrid(keras.callbacks.Callback):
-    """Writes a grid of samples to TensorBoard at the end of each epoch.
+    """Writes samples to TensorBoard at the end of each epoch: a grid of pictures, texts, or sounds.
 
-    Of a model that does not draw images of 1 or 3 channels, nothing is written.
+    Of a model that draws nothing that TensorBoard can show, nothing is written.
 
     Args:
         log_dir: TensorBoard's folder.
-        num_samples: images on the grid; a conditional model's show each label in turn.
+        num_samples: how many; a conditional model's show each label in turn.
         seed: of the samples, the same at each epoch.
 
     Example:
@@ -30,12 +29,12 @@ class SampleGrid(keras.callbacks.Callback):
         super().__init__()
         self.log_dir, self.num_samples, self.seed = log_dir, num_samples, seed
         self.writer: Any = None
+        self.summary: Any = None
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        format = self.model.format
-        is_picture = isinstance(format, Grid) and format.image_shape[-1] in (1, 3)
+        self.summary = self.model.format.summary()
         if (
-            is_picture
+            self.summary is not None
             and isinstance(self.model, GenerativeModel)
             and self.model.sample_condition_inputs().keys() <= {"labels"}
         ):
@@ -46,9 +45,9 @@ class SampleGrid(keras.callbacks.Callback):
             return
         classes = self.model.num_classes
         labels = None if classes is None else np.arange(self.num_samples) % classes
-        images = self.model.sample(self.num_samples, labels=labels, seed=self.seed)
+        samples = self.model.sample(self.num_samples, labels=labels, seed=self.seed)
         with self.writer.as_default(step=epoch):
-            tf.summary.image("samples", grid(images, self.model.format.levels)[None])
+            self.summary("samples", samples)
 
     def on_train_end(self, logs: dict | None = None) -> None:
         if self.writer is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import inspect
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,10 @@ class Format(abc.ABC):
         Raises:
             ValueError: the file cannot be written, or cannot show such data.
         """
+
+    def summary(self) -> Callable[[str, np.ndarray], Any] | None:
+        """What shows examples in TensorBoard, by a name; `None` where it can show none of them."""
+        return None
 
     def options(self, length: int | None = None) -> dict[str, Any]:
         """What the data says to a model's constructor, by the names that models share.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,11 @@ class Grid(Tokenized):
 
     def from_tokens(self, tokens: tf.Tensor) -> tf.Tensor:
         return self.store(tf.reshape(tokens, [-1, *self.image_shape]))
+
+    def summary(self) -> Callable[[str, np.ndarray], Any] | None:
+        if self.image_shape[-1] not in (1, 3):
+            return None
+        return lambda name, examples: tf.summary.image(name, grid(examples, self.levels)[None])
 
     def write(self, examples: np.ndarray, path: Any, columns: int | None = None) -> Path:
         from PIL import Image

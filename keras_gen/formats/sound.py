@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,11 @@ class Sound(Tokenized):
 
     def from_tokens(self, tokens: tf.Tensor) -> tf.Tensor:
         return tf.gather(self._values, tokens)
+
+    def summary(self) -> Callable[[str, np.ndarray], Any] | None:
+        return lambda name, examples: tf.summary.audio(
+            name, examples[..., None], self.sample_rate, max_outputs=len(examples)
+        )
 
     def write(self, examples: np.ndarray, path: Any, columns: int | None = None) -> Path:
         return write_wav(path, examples, self.sample_rate)

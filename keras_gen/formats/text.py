@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,15 @@ class Text(Tokenized):
 
     def from_tokens(self, tokens: tf.Tensor) -> tf.Tensor:
         return tf.gather(self._points, tokens)
+
+    def summary(self) -> Callable[[str, np.ndarray], Any] | None:
+        # Indented, Markdown shows text as it is.
+        def indented(text: str) -> str:
+            return textwrap.indent(text, " " * 4, lambda _: True)
+
+        return lambda name, examples: tf.summary.text(
+            name, [indented(text) for text in self.strings(examples)]
+        )
 
     def write(self, examples: np.ndarray, path: Any, columns: int | None = None) -> Path:
         text = "\n\n".join(self.strings(examples)) + "\n"

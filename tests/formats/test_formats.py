@@ -123,7 +123,7 @@ def test_what_formats_write(tmp_path):
 
 def test_a_place_that_cannot_be_written_keeps_what_is_there(tmp_path, format):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ValueError, match="output must be a file that can be written"):
+    with pytest.raises(ValueError, match="output must be a place that can be written"):
         format.write(examples(format), tmp_path / "file" / f"a{format.suffix}")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
