@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from brute_force import influence, perturbed
 
 from keras_gen.autoregressive.gated_pixel_cnn import GatedPixelCNN
@@ -43,3 +44,14 @@ def test_the_first_layer_reaches_as_far_as_its_kernel():
 def test_bad_constructor_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         GatedPixelCNN((4, 4, 3), **options)
+
+
+def test_what_is_above_reaches_the_deepest_layer_from_the_start():
+    model = GatedPixelCNN((8, 8, 1), 2, filters=32, num_blocks=15)
+    image = np.random.default_rng(0).integers(0, 2, (4, 8, 8, 1))
+    horizontal = vertical = model.embedding(image)
+    spreads = []
+    for layer in model.stack[:-1]:
+        horizontal, vertical = layer(horizontal, vertical)
+        spreads.append(float(tf.math.reduce_std(vertical)))
+    assert spreads[-1] > 0.1 * spreads[0]
