@@ -107,7 +107,7 @@ def main() -> None:
             # Random weights are no model: what is drawn may hang on a float's last bit, and the
             # share of equal values is in the table.
             write_sampler(model, folder)
-            artefact = runtime.load(folder, arguments.threads)
+            artefact = runtime.load(folder, threads=arguments.threads)
             for batch in arguments.batches:
                 rows += measured(name, model, batch, graph, xla, artefact, arguments)
                 print("measured", *rows[-1], flush=True)
@@ -127,7 +127,6 @@ def write_sampler(model: AutoregressiveModel, folder: str) -> None:
         "format_version": manifest.FORMAT_VERSION,
         "format": "onnx",
         "signatures": manifest.describe(signatures),
-        "files": manifest.checksums(Path(folder)),
     }
     manifest.write(Path(folder), record)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from keras_gen.start_up import without_remarks
+
 
 def require_tensorflow() -> None:
     """Refuses another backend of Keras.
@@ -14,7 +16,8 @@ def require_tensorflow() -> None:
     # Asked before Keras is imported: the other backend need not be there.
     name = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if name == "tensorflow":
-        import keras
+        with without_remarks():
+            import keras
 
         name = keras.backend.backend()
     if name != "tensorflow":

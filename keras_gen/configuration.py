@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 # What every model's configuration holds, wherever its constructor takes it.
 _ALWAYS = ("seed", "name", "dtype")

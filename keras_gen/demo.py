@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_gen import data, metrics, runs
 from keras_gen.autoregressive import GatedPixelCNN
+from keras_gen.files import write_beside
 
 _NUM_SAMPLES = 100
 
@@ -70,7 +71,7 @@ def run_demo(output: Path, epochs: int, seed: int) -> None:
     for format in ("tf_saved_model", "onnx"):
         model.export(output / format, format=format)
     expected = output / "samples.npy"
-    np.save(expected, samples)
+    write_beside(expected, lambda beside: np.save(beside, samples))
     command = [sys.executable, "-c", _WITHOUT_TENSORFLOW]
     sys.stdout.flush()  # so that the other process prints last
     arguments = [str(output / "onnx"), str(expected), str(seed)]

@@ -46,8 +46,10 @@ def write_beside(path: Any, write: Callable[[Path], Any], name: str = "output") 
         >>> write_beside("a.txt", lambda beside: beside.write_text("whole"))
     """
     path = Path(path)
-    if not path.name or path.is_dir():
-        raise ValueError(f"{name} must be a file, received the folder {path}.")
+    # To rename onto a device would replace it.
+    if not path.name or (os.path.exists(path) and not os.path.isfile(path)):
+        raise ValueError(f"{name} must be an ordinary file, received {path}, which is none.")
+    path = Path(os.path.realpath(path))  # a link goes on to lead there
     beside = _beside(path, os.getpid())
     with made(path.parent, name):
         try:

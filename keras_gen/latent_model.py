@@ -12,6 +12,7 @@ from keras_gen import checks, random
 from keras_gen.model import Conditions, Model
 from keras_gen.random import Noise
 from keras_gen.signature import DECISION, NUMBER, Input, Output, Signature
+from keras_gen_export.walks import great_circle
 
 tfd = tfp.distributions
 
@@ -248,22 +249,3 @@ class LatentModel(Model):
                 reconstruct, data, {"reconstructions": self.decode_output}
             )
         return signatures
-
-
-def great_circle(start: np.ndarray, end: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Points between pairs of arrays, at even angles: `[n, len(shares), ...]`.
-
-    Gaussian vectors lie near a sphere; a straight line between two would leave it.
-    """
-    shape, (start, end) = start.shape[1:], (x.reshape(len(x), -1) for x in (start, end))
-    norms = np.linalg.norm(start, axis=-1) * np.linalg.norm(end, axis=-1)
-    cosine = np.sum(start * end, axis=-1, dtype=np.float64) / np.maximum(norms, 1e-12)
-    angle = np.arccos(np.clip(cosine, -1.0, 1.0))[:, None]
-    sine = np.sin(angle)
-    # Through the origin, or between vectors of one direction, no circle is the greatest.
-    straight = (sine < 1e-4) | (norms < 1e-12)[:, None]
-    sine = np.where(straight, 1.0, sine)
-    from_start = np.where(straight, 1.0 - shares, np.sin((1.0 - shares) * angle) / sine)
-    from_end = np.where(straight, shares, np.sin(shares * angle) / sine)
-    points = from_start[..., None] * start[:, None] + from_end[..., None] * end[:, None]
-    return points.astype(np.float32).reshape(len(start), len(shares), *shape)

@@ -1,27 +1,51 @@
 """Run folders: one training, with all that it takes to repeat it and to go on.
 
 A folder holds `config.json` (what was asked for), `history.csv`, `logs/` (TensorBoard), while it
-trains `checkpoint-<epochs>.keras`, and once it is finished `model.keras`.
+trains the last two `checkpoint-<epochs>.keras` and a lock that keeps other trainings out, and once
+it is finished `model.keras`.
 """
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import dataclasses
 import importlib.metadata
+import inspect
 import json
-import os
+import math
 import re
 import sys
+import warnings
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from keras_gen import data
-from keras_gen.callbacks import EpochCheckpoint, SampleGrid, latest_checkpoint
+from keras_gen import checks, data, memory
+from keras_gen.callbacks import (
+    DivergenceError,
+    EpochCheckpoint,
+    HistoryFile,
+    SampleGrid,
+    StopOnDivergence,
+    check_finite,
+    checkpoints,
+    latest_checkpoint,
+)
 from keras_gen.configuration import constructor_options
+from keras_gen.files import (
+    LOCK,
+    UnwritableError,
+    alone_in,
+    is_unfinished,
+    made,
+    of_the_disk,
+    reason,
+    write_beside,
+)
 from keras_gen.model import Model
 
 CONFIG, HISTORY, LOGS, MODEL = "config.json", "history.csv", "logs", "model.keras"
@@ -76,25 +100,23 @@ def start(folder: Any, configuration: Configuration, model_class: type[Model]) -
         ValueError: the folder is not empty, or the configuration does not fit.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(
-            f"run must be a new or empty folder, received {folder}; --resume goes on with a run "
-            "that was interrupted."
-        )
-    # All that may fail for a bad argument comes before anything is written.
-    keras.utils.set_random_seed(configuration.seed)
-    train, description = _load(configuration, first_epoch=0)
-    validation, _ = _load(configuration, split="validation")
-    model = _build(configuration, model_class, description)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    _check(configuration)
+    with made(folder, "run"), alone_in(folder):
+        if any(not _is_of_no_account(path) for path in folder.iterdir()):
+            raise ValueError(
+                f"run must be a new or empty folder, received {folder}; --resume goes on with a "
+                "run that was interrupted."
+            )
+        # All that may fail for a bad argument comes before anything is written.
+        keras.utils.set_random_seed(configuration.seed)
+        train, description = _load(configuration, first_epoch=0)
+        validation, _ = _load(configuration, split="validation")
+        model = _build(configuration, model_class, description)
+        model.unpack(next(iter(train)))  # what the model wants and the data has not
         record = dataclasses.asdict(configuration) | {"versions": _versions()}
-        (folder / CONFIG).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ValueError(
-            f"run must be a place that can be written, received {folder}: {error.strerror}."
-        ) from error
-    return _fit(folder, configuration, model, train, validation, description, first_epoch=0)
+        text = json.dumps(record, indent=2) + "\n"
+        write_beside(folder / CONFIG, lambda beside: beside.write_text(text, "utf-8"), name="run")
+        return _fit(folder, configuration, model, train, validation, description, first_epoch=0)
 
 
 def resume(folder: Any, model_classes: dict[str, type[Model]]) -> Model:
@@ -112,22 +134,22 @@ def resume(folder: Any, model_classes: dict[str, type[Model]]) -> Model:
     """
     folder = Path(folder)
     configuration = read_configuration(folder)
-    if (folder / MODEL).exists():
-        raise ValueError(f"run must be interrupted, received {folder}, which is finished.")
-    checkpoint = latest_checkpoint(folder)
-    # Killed before its first checkpoint, a run begins anew, from the same seed.
-    path, first_epoch = checkpoint or (None, 0)
-    keras.utils.set_random_seed(configuration.seed)
-    train, description = _load(configuration, first_epoch)
-    validation, _ = _load(configuration, split="validation")
-    if path is None:
+    with alone_in(folder):
+        if (folder / MODEL).exists():
+            raise ValueError(f"run must be interrupted, received {folder}, which is finished.")
         if configuration.model not in model_classes:
-            raise ValueError(f"{CONFIG} must name a model, received {configuration.model!r}.")
-        model = _build(configuration, model_classes[configuration.model], description)
-    else:
-        model = load_model(path)
-    _trim_history(folder / HISTORY, first_epoch)
-    return _fit(folder, configuration, model, train, validation, description, first_epoch)
+            raise ValueError(
+                f"{folder / CONFIG} must name one of {', '.join(model_classes)} as its model, "
+                f"received {configuration.model!r}."
+            )
+        model, first_epoch = _newest_intact(folder)
+        keras.utils.set_random_seed(configuration.seed)
+        train, description = _load(configuration, first_epoch)
+        validation, _ = _load(configuration, split="validation")
+        if model is None:
+            # Killed before its first checkpoint, a run begins anew, from the same seed.
+            model = _build(configuration, model_classes[configuration.model], description)
+        return _fit(folder, configuration, model, train, validation, description, first_epoch)
 
 
 def read_configuration(folder: Path) -> Configuration:
@@ -141,35 +163,126 @@ def read_configuration(folder: Path) -> Configuration:
         raise ValueError(f"run must be a folder with {CONFIG}, received {folder}.")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        names = {field.name for field in dataclasses.fields(Configuration)}
-        return Configuration(**{name: record[name] for name in names})
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise ValueError(f"{path} must be as a run writes it: {error!r}.") from error
+    except (ValueError, OSError, RecursionError) as error:
+        raise ValueError(f"{path} must be as a run writes it: {reason(error)}.") from error
+    if not isinstance(record, dict):
+        raise ValueError(
+            f"{path} must be as a run writes it, an object, it holds {str(record)[:50]}."
+        )
+    names = {field.name for field in dataclasses.fields(Configuration)}
+    missing, unknown = names - record.keys(), record.keys() - names - {"versions"}
+    if missing or unknown:
+        what = f"lacks {min(missing)}" if missing else f"has {min(unknown)} besides"
+        raise ValueError(f"{path} must be as a run writes it, it {what}.")
+    configuration = Configuration(**{name: record[name] for name in names})
+    try:
+        _check(configuration)
+    except ValueError as error:
+        raise ValueError(f"{path} must be as a run writes it: {error}") from None
+    return configuration
 
 
 def load_model(path: Any) -> Model:
     """Loads the model of a run, finished or not, or of a `.keras` file.
 
+    Of an unfinished run, it is the newest intact checkpoint's.
+
     Raises:
         ValueError: there is no such file, or it is damaged, or not a model of keras_gen.
     """
     path = Path(path)
-    if path.is_dir():
-        checkpoint = latest_checkpoint(path)
-        if (path / MODEL).exists():
-            path = path / MODEL
-        elif checkpoint is not None:
-            path = checkpoint[0]
+    if path.is_dir() and not (path / MODEL).exists():
+        model, _ = _newest_intact(path)
+        if model is None:
+            raise ValueError(f"run must hold a model or a checkpoint, {path} has none.")
+        return model
+    return _load_file(path / MODEL if path.is_dir() else path)
+
+
+def _newest_intact(folder: Path) -> tuple[Model | None, int]:
+    """The model of the newest checkpoint that can be read, and the epochs that it has seen.
+
+    Returns:
+        `None` and 0 where there is no checkpoint.
+
+    Raises:
+        ValueError: there are some, and none can be read.
+    """
+    faults = []
+    for path, epochs in checkpoints(folder):
+        try:
+            model = _load_file(path)
+        except ValueError as error:
+            faults.append(str(error))
+            continue
+        if faults:
+            warnings.warn(f"{faults[0]} The one before is used: {path}.", stacklevel=3)
+        return model, epochs
+    if faults:
+        raise ValueError(faults[0])
+    return None, 0
+
+
+def _load_file(path: Path) -> Model:
     if not path.is_file():
         raise ValueError(f"run must be a run folder or a .keras file, received {path}.")
     try:
+        zipfile.ZipFile(path).close()  # Keras takes one that is cut short for one that is missing
         model = keras.models.load_model(path)
     except Exception as error:  # Keras raises what its parsers do
-        reason = (str(error).strip() or repr(error)).splitlines()[0]
-        raise ValueError(f"{path} must be a file that Keras can load: {reason}") from error
+        raise ValueError(f"{path} must be a file that Keras can load: {reason(error)}.") from error
     if not isinstance(model, Model):
         raise ValueError(f"{path} must hold a model of keras_gen, it holds {type(model).__name__}.")
+    try:
+        check_finite(model, str(path))
+    except DivergenceError as error:
+        raise ValueError(str(error)) from None
     return model
+
+
+def _check(configuration: Configuration) -> None:
+    """Refuses what no data and no model would mend.
+
+    Raises:
+        ValueError: an entry is of another kind, or out of range.
+    """
+    entries = {"model": str, "data": dict, "options": dict, "optimizer": dict}
+    for name, kind in entries.items():
+        value = getattr(configuration, name)
+        if not isinstance(value, kind):
+            raise ValueError(f"{name} must be a {kind.__name__}, received {value!r}.")
+    for name in ("conditional", "jit_compile"):
+        if not isinstance(value := getattr(configuration, name), bool):
+            raise ValueError(f"{name} must be true or false, received {value!r}.")
+    allowed = inspect.signature(data.load_arrays).parameters.keys() - {"split", "seed"}
+    unknown = configuration.data.keys() - allowed - {"batch_size"}
+    if unknown or not {"name", "batch_size"} <= configuration.data.keys():
+        raise ValueError(
+            f"data must have a name, a batch_size, and else of {', '.join(sorted(allowed))}, "
+            f"received {', '.join(map(str, configuration.data))}."
+        )
+    for name, kinds in (("name", str), ("data_dir", str | None)):
+        if not isinstance(value := configuration.data.get(name), kinds):
+            raise ValueError(f"data's {name} must be a str, received {value!r}.")
+    checks.in_range("batch_size", configuration.data["batch_size"], 1, 2**31 - 1)
+    checks.in_range("epochs", configuration.epochs, 1, 2**31 - 1)
+    checks.in_range("steps_per_execution", configuration.steps_per_execution, 1, 2**31 - 1)
+    checks.in_range("seed", configuration.seed, 0, 2**31 - 1)
+    if configuration.schedule not in ("constant", "cosine"):
+        raise ValueError(
+            f"schedule must be constant or cosine, received {configuration.schedule!r}."
+        )
+    rate = configuration.optimizer.get("learning_rate", 1.0)
+    if not (isinstance(rate, int | float) and math.isfinite(rate) and rate > 0.0):
+        raise ValueError(f"learning_rate must be finite and above 0, received {rate}.")
+    momentum = configuration.optimizer.get("ema_momentum", 0.0)
+    if not (isinstance(momentum, int | float) and 0.0 <= momentum < 1.0):
+        raise ValueError(f"ema_momentum must be at least 0 and less than 1, received {momentum}.")
+
+
+def _is_of_no_account(path: Path) -> bool:
+    """Whether a file in a run folder is what a start that failed, or was killed, left behind."""
+    return path.name == LOCK or is_unfinished(path)
 
 
 def _load(
@@ -199,9 +312,14 @@ def _build(
             f"received {', '.join(sorted(unknown))}."
         )
     try:
-        model = model_class(**options, **configuration.options)
-    except TypeError as error:
-        raise ValueError(f"set must give values of the right kind: {error}.") from error
+        with memory.weights_within("set" if configuration.options else "data"):
+            model = model_class(**options, **configuration.options)
+    except ValueError:
+        raise
+    except Exception as error:
+        if not configuration.options:
+            raise  # no option is to blame
+        raise ValueError(f"set must give values of the right kind: {reason(error)}.") from error
 
     steps_per_epoch = _steps_per_epoch(configuration, description)
     if steps_per_epoch % configuration.steps_per_execution:
@@ -215,11 +333,16 @@ def _build(
         arguments["learning_rate"] = keras.optimizers.schedules.CosineDecay(
             arguments["learning_rate"], steps
         )
+    try:
+        optimizer = keras.optimizers.Adam(**arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"optimizer must be as Adam takes it: {reason(error)}.") from error
     model.compile(
-        keras.optimizers.Adam(**arguments),
+        optimizer,
         jit_compile=configuration.jit_compile,
         steps_per_execution=configuration.steps_per_execution,
     )
+    model.optimizer.build(model.trainable_variables)  # so that the first checkpoint has its slots
     return model
 
 
@@ -263,41 +386,53 @@ def _fit(
     first_epoch: int,
 ) -> Model:
     callbacks = [
-        keras.callbacks.CSVLogger(str(folder / HISTORY), append=first_epoch > 0),
+        StopOnDivergence(),
+        HistoryFile(folder / HISTORY, first_epoch),
         keras.callbacks.TensorBoard(str(folder / LOGS), write_graph=False),
         EpochCheckpoint(folder),
         SampleGrid(folder / LOGS / "samples"),
     ]
-    model.fit(
-        train,
-        epochs=configuration.epochs,
-        initial_epoch=first_epoch,
-        steps_per_epoch=_steps_per_epoch(configuration, description),
-        validation_data=validation,
-        shuffle=False,  # the dataset does it
-        verbose=1 if sys.stdout.isatty() else 2,  # the progress bar, or a line an epoch
-        callbacks=callbacks,
-    )
-    beside = folder / ".model.part.keras"
-    model.save(beside)
-    os.replace(beside, folder / MODEL)
-    for path in folder.glob("checkpoint-*.keras"):
-        path.unlink()
+    with _told_what_is_kept(folder):
+        model.fit(
+            train,
+            epochs=configuration.epochs,
+            initial_epoch=first_epoch,
+            steps_per_epoch=_steps_per_epoch(configuration, description),
+            validation_data=validation,
+            shuffle=False,  # the dataset does it
+            verbose=1 if sys.stdout.isatty() else 2,  # the progress bar, or a line an epoch
+            callbacks=callbacks,
+        )
+        check_finite(model, "the model at its end")  # it may be an average of its weights
+        write_beside(folder / MODEL, model.save, name="run")
+        for path, _ in checkpoints(folder):
+            path.unlink()
     return model
 
 
-def _trim_history(path: Path, epochs: int) -> None:
-    """Drops the rows of epochs that the checkpoint has not seen: they will come again."""
-    if not path.exists():
-        return
-    with path.open(newline="", encoding="utf-8") as file:
-        header, *rows = [*csv.reader(file)] or [[]]
-    kept = [row for row in rows if row and int(row[header.index("epoch")]) < epochs]
-    if kept:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([header, *kept])
-    else:
-        path.unlink()
+@contextlib.contextmanager
+def _told_what_is_kept(folder: Path) -> Iterator[None]:
+    """Says of a training that ends too early, in one sentence, what is kept and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped {_where(folder)}; go on with --resume {folder}") from None
+    except DivergenceError as error:
+        newest = latest_checkpoint(folder)
+        kept = f" {newest[0]} is kept." if newest else ""
+        raise DivergenceError(f"{error}{kept}") from None
+    except (UnwritableError, OSError, tf.errors.OpError) as error:
+        # TensorBoard's files are written by TensorFlow, whose errors are of all kinds.
+        why = error.why if isinstance(error, UnwritableError) else of_the_disk(error)
+        if why is None:
+            raise
+        why = f"{why}; it stopped {_where(folder)}, go on with --resume {folder}"
+        raise UnwritableError("run", folder, why) from error
+
+
+def _where(folder: Path) -> str:
+    newest = latest_checkpoint(folder)
+    return f"in epoch {newest[1] + 1}" if newest else "before its first epoch"
 
 
 def _versions() -> dict[str, str]:

@@ -216,6 +216,26 @@ def test_options_of_bases_can_be_set(name, tmp_path):
         (["char_rnn", "--data", "text:none.txt"], "data must name a text file that exists"),
         (["wavenet", "--data", "audio:nowhere"], "data must name a folder that exists"),
         (["vae", "--schedule", "linear"], "schedule must be constant or cosine"),
+        (["vae", "--resize", "0,0"], r"resize must be \(height, width\), both at least 1"),
+        (["vae", "--resize", "8"], r"resize must be \(height, width\), both at least 1"),
+        (["vae", "--resize", "100000,100000"], "resize must be smaller: the 1439 pictures would"),
+        (["vae", "--image-shape", "8,8"], r"image_shape must be \(height, width, channels\)"),
+        (["vae", "--sample-rate", "99999999"], "sample_rate must be 1 to 1000000, received 99999"),
+        (["char_rnn", "--data", "text", "--length", "1" + "0" * 30], "length must be at most"),
+        (["vae", "--batch-size", "9" * 23], "batch_size must be 1 to 2147483647, received 9999"),
+        (["vae", "--epochs", "9" * 23], "epochs must be 1 to 2147483647, received 9999"),
+        (["vae", "--steps-per-execution", "9" * 23], "steps_per_execution must be 1 to 21474"),
+        (["vae", "--seed", "-1"], "seed must be 0 to 2147483647, received -1"),
+        (["vae", "--ema", "nan"], "ema_momentum must be at least 0 and less than 1, received nan"),
+        (["vae", "--set", "hidden_units=10000000000"], "set must be smaller: to train the model's"),
+        (["vae", "--set", "filters=None"], "set must give values of the right kind: "),
+        (["vae", "--set", "likelihood=3"], "set must name options of vae, .*, received likelihood"),
+        (["vae", "--set", "encoder=3"], "set must name options of vae, .*, received encoder"),
+        (["vae", "--dtype", "float7"], "dtype"),
+        (["vae", "--data", "npz:/"], "data must name an .npz file that exists"),
+        (["vae", "--data", "folder:/nowhere"], "data must name a folder that exists"),
+        (["vae", "--data", "tfds:../x"], "data must be a data set of TFDS"),
+        (["vae", "--data", "\0"], "data must be digits, tfds:NAME"),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -250,6 +270,22 @@ def test_damaged_and_foreign_files(tmp_path, capsys):
     for text in ("{", "[]", '{"model": "vae"}'):
         (tmp_path / "config.json").write_text(text)
         assert "must be as a run writes it" in error_of("train", "--resume", tmp_path)
+
+
+def test_conditions_that_the_command_cannot_give_are_missed_before_the_run_begins(tmp_path, capsys):
+    for i in range(20):
+        data.write_wav(tmp_path / "sounds" / f"{i}.wav", np.zeros((1, 64)), 1000, pause=0.0)
+    arguments = ["--data", f"audio:{tmp_path / 'sounds'}", "--set", "filters=4"]
+    arguments += ["--set", "layers_per_block=2", "--set", "num_blocks=1", "--run", tmp_path / "run"]
+    assert keras_gen("train", "wavenet", *arguments, "--set", "local_channels=5") == 2
+    assert "local must be given" in capsys.readouterr().err
+    # An embedding of a billion labels, one for each.
+    images, _, _ = data.load_arrays("digits", "test", binarize="fixed")
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=np.arange(len(images)) * 10**7)
+    arguments = ["--data", f"npz:{tmp_path / 'a.npz'}", "--conditional", "--run", tmp_path / "run"]
+    assert keras_gen("train", "gated_pixel_cnn", *arguments) == 2
+    assert "data must be smaller: to train the model's weights" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"sounds", "a.npz"}
 
 
 def test_a_conditional_model_needs_labels(run, tmp_path, capsys):

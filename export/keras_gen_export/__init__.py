@@ -6,19 +6,22 @@ The package knows models by what `signatures()` gives, and never imports one. Im
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
-__all__ = ["VerificationError", "export", "verify"]
+__all__ = ["Artefact", "VerificationError", "export", "load", "verify"]
+
+# Imported on use: some of these need TensorFlow, and `runtime` must do without.
+_MODULES = {
+    "Artefact": "artefact",
+    "VerificationError": "verification",
+    "export": "exporter",
+    "load": "loading",
+    "verify": "verification",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # Imported on use: these need TensorFlow, and `runtime` must do without.
-    if name == "export":
-        from keras_gen_export.exporter import export
-
-        return export
-    if name in ("VerificationError", "verify"):
-        from keras_gen_export import verification
-
-        return getattr(verification, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -6,17 +6,20 @@ import contextlib
 import importlib
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from keras_gen_export import manifest as manifests
+from keras_gen_export.inputs import check_known
 from keras_gen_export.logs import quiet
-from keras_gen_export.verification import verify
+from keras_gen_export.progress import progress_line
+from keras_gen_export.staging import staging_folder
+from keras_gen_export.verification import measure
 
 # Each with the module that writes it, imported on use.
 FORMATS = {"tf_saved_model": "saved_model", "onnx": "onnx"}
+# What runs each where it is verified.
+RUNTIMES = {"tf_saved_model": "tensorflow", "onnx": "onnxruntime"}
 
 
 def export(
@@ -25,6 +28,7 @@ def export(
     format: str = "tf_saved_model",
     verbose: bool | None = None,
     seed: int = 0,
+    **choices: Any,
 ) -> dict[str, Any]:
     """Writes all signatures of a model as one artefact, and verifies it.
 
@@ -34,12 +38,14 @@ def export(
         format: "tf_saved_model" or "onnx".
         verbose: whether to say what was written and measured; `None` does.
         seed: of the inputs of the verification.
+        **choices: what signatures leave to choose, such as the `num_samples` of a bound; it is
+            fixed in the graph. Each has a default.
 
     Returns:
         The manifest, as written.
 
     Raises:
-        ValueError: an unknown format, or a target that is not empty or cannot be written.
+        ValueError: an unknown format or choice, or a target that is not empty or cannot be written.
         VerificationError: the artefact gives something else than the model.
 
     Example:
@@ -53,22 +59,25 @@ def export(
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise ValueError(f"filepath must be a new or empty folder, received {target}.")
     signatures = model.signatures()
+    known = {name: None for each in signatures.values() for name in each.choices}
+    check_known(choices, known, "choices")
+    signatures = {name: each.choose(choices) for name, each in signatures.items()}
     made = _make_parents(target)
-    staging = None
+    what = f"Exporting {type(model).__name__} to {target}"
     try:
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         # An export traces many graphs on purpose: TensorFlow need not warn of it.
-        with quiet("tensorflow"):
-            writer.write(model, signatures, staging)
-            manifest = _manifest(model, signatures, staging, format)
+        with (
+            staging_folder(target) as staging,
+            progress_line(what, 2 * len(signatures)) as progress,
+            quiet("tensorflow"),
+        ):
+            writer.write(model, signatures, staging, progress)
+            manifest = _manifest(model, signatures, format)
+            manifest["verification"] = measure(staging, manifest, signatures, seed, progress)
             manifests.write(staging, manifest)
-            manifest["verification"] = verify(staging, signatures, seed)
-        manifests.write(staging, manifest)
-        os.chmod(staging, 0o755)  # mkdtemp's folders are their owner's alone
-        os.replace(staging, target)
+            os.chmod(staging, 0o755)  # mkdtemp's folders are their owner's alone
+            os.replace(staging, target)
     except BaseException as error:
-        if staging is not None:
-            shutil.rmtree(staging, ignore_errors=True)
         for folder in made:
             with contextlib.suppress(OSError):  # somebody else put something there
                 folder.rmdir()
@@ -95,7 +104,7 @@ def _make_parents(target: Path) -> list[Path]:
     return missing
 
 
-def _manifest(model: Any, signatures: dict[str, Any], folder: Path, format: str) -> dict[str, Any]:
+def _manifest(model: Any, signatures: dict[str, Any], format: str) -> dict[str, Any]:
     packages = ["tensorflow", "keras", "tensorflow_probability"]
     if format == "onnx":
         packages += ["tf2onnx", "onnx", "onnxruntime"]
@@ -108,20 +117,29 @@ def _manifest(model: Any, signatures: dict[str, Any], folder: Path, format: str)
             "config": json.loads(json.dumps(model.get_config())),
         },
         "signatures": manifests.describe(signatures),
-        # Asked of the modules: a distribution may go by another name, such as tensorflow-cpu.
-        "versions": {name: importlib.import_module(name).__version__ for name in packages},
-        "files": manifests.checksums(folder),
+        "versions": {name: _version(name) for name in packages},
+        "verified_in": [{"runtime": RUNTIMES[format], "version": _version(RUNTIMES[format])}],
     }
+
+
+def _version(name: str) -> str:
+    # Asked of the module: its distribution may go by another name, such as tensorflow-cpu.
+    return importlib.import_module(name).__version__
 
 
 def _say(target: Path, manifest: dict[str, Any]) -> None:
     print(f"Exported {manifest['model']['class']} to {target} ({manifest['format']}), verified:")
     for name, measured in manifest["verification"].items():
         for output, numbers in measured["outputs"].items():
-            what = (
-                "equal"
-                if numbers["max_difference"] == 0
-                else f"differs by at most {numbers['max_difference']:.2g}"
-                f" in {numbers['unequal_share']:.2%} of values"
-            )
-            print(f"  {name}: {output} {what}")
+            described = manifest["signatures"][name]["outputs"][output]
+            print(f"  {name}: {output} {_in_words(numbers, described)}")
+
+
+def _in_words(numbers: dict[str, float], described: dict[str, float]) -> str:
+    """What was measured of an output, beside what is allowed."""
+    if numbers["max_difference"] == 0:
+        return "equal"
+    within = f"within {numbers['max_difference']:.2g} (allowed {numbers['allowed']:.2g})"
+    if described["unequal"] == 1:
+        return within
+    return f"{within} in {numbers['unequal_share']:.2%} (allowed {described['unequal']:.2%})"

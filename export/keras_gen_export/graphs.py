@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 def graph_on_cpu(signature: Any) -> Any:
-    """A signature's graph: the one that the model runs, where there is no accelerator."""
+    """A signature's graph, its choices made: the model's, where there is no accelerator."""
     if not tf.config.list_physical_devices("GPU"):
         return signature.graph()
     with tf.device("/cpu:0"):

@@ -1,14 +1,15 @@
-"""The manifest of an artefact: what it holds, what it takes and gives, and its checksums."""
+"""The manifest of an artefact: what it holds, what it takes and gives, where it was verified."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+from keras_gen_export import checksums
+
 FILE_NAME = "manifest.json"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 def describe(signatures: dict[str, Any]) -> dict[str, Any]:
@@ -16,6 +17,7 @@ def describe(signatures: dict[str, Any]) -> dict[str, Any]:
     return {
         name: {
             "inputs": {key: value.describe() for key, value in signature.inputs.items()},
+            "choices": dict(signature.chosen),
             "outputs": {
                 key: {
                     "tolerance": value.tolerance,
@@ -29,46 +31,37 @@ def describe(signatures: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def checksums(folder: Path) -> dict[str, str]:
-    """The sha256 of every file of an artefact but the manifest itself, by relative path."""
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != FILE_NAME
-    }
-
-
 def write(folder: Path, manifest: dict[str, Any]) -> None:
-    """Writes an artefact's manifest."""
+    """Writes an artefact's manifest, and the checksums of all files: what is written last."""
     text = json.dumps(manifest, indent=2, allow_nan=False)
-    (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+    (folder / FILE_NAME).write_bytes(f"{text}\n".encode())
+    checksums.write(folder)
 
 
-def read(folder: Path, check_files: bool = True) -> dict[str, Any]:
-    """Reads an artefact's manifest.
+def read(folder: Path) -> dict[str, Any]:
+    """Reads an artefact's manifest, after a look at all files' checksums.
 
     Args:
         folder: the artefact.
-        check_files: whether to compare the files with their checksums.
 
     Raises:
-        ValueError: there is no artefact in the folder, or its files are not those it was made of.
+        ValueError: there is no artefact in the folder, it is of another version, or a file of it
+            is not what it was.
     """
     path = folder / FILE_NAME
     if not path.is_file():
         raise ValueError(f"folder must hold an artefact with {FILE_NAME}, received {folder}.")
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    if manifest.get("format_version") != FORMAT_VERSION:
+    try:
+        manifest = json.loads(path.read_bytes().decode())
+        version = manifest["format_version"]
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder} is damaged: {FILE_NAME} is no manifest.") from error
+    except OSError as error:
+        raise ValueError(f"{folder} cannot be read: {error}.") from error
+    if version != FORMAT_VERSION:
         raise ValueError(
-            f"{path} must have format_version {FORMAT_VERSION}, received "
-            f"{manifest.get('format_version')!r}."
+            f"{path} must have format_version {FORMAT_VERSION}, received {version!r}; export the "
+            "model anew."
         )
-    if check_files:
-        found = checksums(folder)
-        changed = [name for name, sha in manifest["files"].items() if found.get(name) != sha]
-        if changed:
-            raise ValueError(
-                f"{folder} is damaged: {', '.join(changed)} differs from its checksum in the "
-                "manifest, or is missing."
-            )
+    checksums.check(folder)
     return manifest

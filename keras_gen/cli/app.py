@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,21 +18,49 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+# More than anybody waits for: what is asked for beyond it is a slip of the hand.
+MOST = 1_000_000
+
 Run = Annotated[Path, typer.Argument(help="A run folder, or a .keras file.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
 
 
 def main() -> None:
     """Runs the command; a mistake of the user's is one sentence and exit status 2."""
+    warnings.formatwarning = _in_a_sentence  # type: ignore[assignment]
     try:
         app()
     except ValueError as error:
-        typer.echo(f"keras-gen: {error}", err=True)
+        _say(error)
         sys.exit(2)
     except RuntimeError as error:
         # Not the user's mistake, such as a failed verification, but said as plainly.
-        typer.echo(f"keras-gen: {error}", err=True)
+        _say(error)
         sys.exit(1)
+    except Exception as error:
+        from keras_gen.files import of_the_disk  # only now: it brings TensorFlow
+
+        if why := of_the_disk(error):
+            name = getattr(error, "filename", None) or "a file"
+            _say(f"{name} must be one that can be read and written: {why}.")
+            sys.exit(2)
+        if _is_of_memory(error):
+            _say("out of memory: a smaller batch, model or number of samples takes less.")
+            sys.exit(1)
+        raise
+
+
+def _say(message: object) -> None:
+    typer.echo(f"keras-gen: {' '.join(str(message).split())}", err=True)
+
+
+def _in_a_sentence(message: Warning | str, *_: Any) -> str:
+    return f"keras-gen: {message}\n"
+
+
+def _is_of_memory(error: Exception) -> bool:
+    # By name: what needs no TensorFlow does not wait for it.
+    return isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
 
 
 def named_values(pairs: Sequence[str] | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from keras_gen.cli.app import Run, Seed, app, named_values
+from keras_gen.cli.app import MOST, Run, Seed, app, named_values
 from keras_gen.cli.data_options import DataOptions, takes_data
 
 if typing.TYPE_CHECKING:
@@ -32,7 +32,7 @@ def sample(
     output: Annotated[
         Path | None, typer.Option(help="The file to write; else samples.png, .wav or .txt.")
     ] = None,
-    num_samples: Annotated[int, typer.Option("--num-samples", "-n", min=1)] = 64,
+    num_samples: Annotated[int, typer.Option("--num-samples", "-n", min=1, max=MOST)] = 64,
     seed: Seed = 0,
     temperature: Temperature = None,
     set: Settings = None,
@@ -56,7 +56,8 @@ def generate(
     run: Run,
     prompt: Annotated[str, typer.Option(help="The text to go on with.")] = "",
     length: Annotated[
-        int | None, typer.Option(min=1, help="Characters to add; else the model's own number.")
+        int | None,
+        typer.Option(min=1, max=MOST, help="Characters to add; else the model's own number."),
     ] = None,
     seed: Seed = 0,
     temperature: Temperature = None,
@@ -89,8 +90,8 @@ def complete(
     data_options: DataOptions,
     run: Run,
     output: Annotated[Path, typer.Option(help="The PNG file to write.")] = Path("completions.png"),
-    num_images: Annotated[int, typer.Option(min=1)] = 8,
-    completions: Annotated[int, typer.Option(min=1, help="Of each image.")] = 6,
+    num_images: Annotated[int, typer.Option(min=1, max=MOST)] = 8,
+    completions: Annotated[int, typer.Option(min=1, max=MOST, help="Of each image.")] = 6,
     known: Annotated[
         float,
         typer.Option(min=0.0, max=1.0, help="The share of rows, from the top, that is given."),
@@ -132,8 +133,8 @@ def complete(
 def interpolate(
     run: Run,
     output: Annotated[Path | None, typer.Option(help="The file to write; else walks.png.")] = None,
-    num_walks: Annotated[int, typer.Option(min=1)] = 8,
-    num_steps: Annotated[int, typer.Option(min=2)] = 10,
+    num_walks: Annotated[int, typer.Option(min=1, max=MOST)] = 8,
+    num_steps: Annotated[int, typer.Option(min=2, max=MOST)] = 10,
     seed: Seed = 0,
     label: Label = None,
 ) -> None:

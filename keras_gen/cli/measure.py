@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keras_gen.cli.app import Run, app
+from keras_gen.cli.app import MOST, Run, app
 from keras_gen.cli.data_options import DataOptions, takes_data
 
 
@@ -16,9 +16,12 @@ def evaluate(
     data_options: DataOptions,
     run: Run,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    batch_size: Annotated[int, typer.Option(min=1)] = 250,
+    batch_size: Annotated[int, typer.Option(min=1, max=MOST)] = 250,
     num_samples: Annotated[
-        int, typer.Option(min=1, help="Of an importance-weighted bound, where a model has one.")
+        int,
+        typer.Option(
+            min=1, max=MOST, help="Of an importance-weighted bound, where a model has one."
+        ),
     ] = 50,
 ) -> None:
     """Print a model's scores on held-out data, each with its unit."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keras_gen.cli.app import Run, Seed, app
+from keras_gen.cli.app import Run, Seed, app, named_values
 
 
 @app.command()
@@ -15,11 +15,16 @@ def export(
     run: Run,
     output: Annotated[Path, typer.Option(help="The artefact's folder to make.")],
     format: Annotated[str, typer.Option(help="tf_saved_model or onnx.")] = "tf_saved_model",
+    set: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE, what is fixed in the graph, as num_samples of a bound."),
+    ] = None,
 ) -> None:
     """Write all of a model's signatures as one artefact, verified."""
+    choices = named_values(set)
     from keras_gen import runs
 
-    runs.load_model(run).export(output, format=format)
+    runs.load_model(run).export(output, format=format, **choices)
 
 
 @app.command()

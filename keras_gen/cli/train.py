@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,13 +41,12 @@ def train(
     if resume is not None:
         if model is not None or run is not None:
             raise ValueError("resume takes all that it needs from its run: give nothing else.")
-        runs.resume(resume, model_classes())
+        with _stopped_by_ctrl_c():
+            runs.resume(resume, model_classes())
         typer.echo(f"finished {resume}")
         return
     if model is None or run is None:
         raise ValueError("train needs a model and --run FOLDER, or --resume FOLDER.")
-    if schedule not in ("constant", "cosine"):
-        raise ValueError(f"schedule must be constant or cosine, received {schedule!r}.")
     optimizer: dict[str, Any] = {}
     if learning_rate is not None:
         optimizer["learning_rate"] = learning_rate
@@ -66,5 +67,15 @@ def train(
         steps_per_execution=steps_per_execution,
         seed=seed,
     )
-    runs.start(run, configuration, model_class_of(model))
+    with _stopped_by_ctrl_c():
+        runs.start(run, configuration, model_class_of(model))
     typer.echo(f"finished {run}")
+
+
+@contextlib.contextmanager
+def _stopped_by_ctrl_c() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        typer.echo(f"keras-gen: {str(interrupt) or 'stopped, and nothing was begun'}", err=True)
+        raise typer.Exit(130) from None

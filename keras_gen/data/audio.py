@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_gen import checks
+from keras_gen import checks, memory
+from keras_gen.files import reason
+
+MOST_HERTZ = 1_000_000
+_MOST_STEPS = 100_000
 
 
 def read_wav(path: Any) -> tuple[np.ndarray, int]:
@@ -23,14 +28,26 @@ def read_wav(path: Any) -> tuple[np.ndarray, int]:
         float32 `[time]` in [-1, 1], the mean of its channels, and its rate in Hz.
 
     Raises:
-        ValueError: it is not a WAV file.
+        ValueError: it is not a WAV file, or holds samples that are not finite.
     """
     from scipy.io import wavfile
 
     try:
-        rate, sound = wavfile.read(path)
-    except ValueError as error:
-        raise ValueError(f"{path} must be a WAV file: {error}") from None
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            rate, sound = wavfile.read(path)
+    except Exception as error:  # of a damaged header, whatever reading on leads to
+        raise ValueError(f"{path} must be a WAV file: {reason(error)}.") from None
+    if not (sound.size and sound.ndim <= 2 and 1 <= rate <= MOST_HERTZ):
+        raise ValueError(
+            f"{path} must be a WAV file with samples, at 1 to {MOST_HERTZ} Hz, received "
+            f"{len(sound)} at {rate} Hz."
+        )
+    if not np.isfinite(sound).all():
+        raise ValueError(f"{path} must hold finite samples, some are NaN or infinite.")
+    for each in said:
+        if "EOF" in str(each.message):
+            warnings.warn(f"{path} is cut short: {each.message}", stacklevel=2)
     if sound.dtype.kind in "iu":
         middle = 128 if sound.dtype == np.uint8 else 0
         limit = 128 if sound.dtype == np.uint8 else -float(np.iinfo(sound.dtype).min)
@@ -83,7 +100,8 @@ def cut_alike(
         float32 `[n, length]`, and the rate in Hz.
 
     Raises:
-        ValueError: the rates differ, and `sample_rate` is not given.
+        ValueError: the rates differ, and `sample_rate` is not given; it stands in no simple ratio
+            to theirs; or the sounds do not fit into memory.
     """
     from scipy.signal import resample_poly
 
@@ -93,6 +111,7 @@ def cut_alike(
                 f"sample_rate must be given: the sounds have {len(set(rates))} different rates."
             )
         sample_rate = rates[0]
+    _require(sounds, rates, sample_rate, length)
     sounds = [
         sound if rate == sample_rate else resample_poly(sound, sample_rate, rate)
         for sound, rate in zip(sounds, rates, strict=True)
@@ -102,6 +121,24 @@ def cut_alike(
     for row, sound in zip(alike, sounds, strict=True):
         row[: min(length, len(sound))] = np.clip(sound[:length], -1.0, 1.0)
     return alike, sample_rate
+
+
+def _require(
+    sounds: Sequence[np.ndarray], rates: Sequence[int], sample_rate: int, length: int | None
+) -> None:
+    """Refuses more sound than fits into memory."""
+    resampled = [len(sound) * sample_rate / rate for sound, rate in zip(sounds, rates, strict=True)]
+    # SciPy's filter has twenty values for each whole number up to the greater one of the ratio.
+    for rate in set(rates):
+        if max(rate, sample_rate) // math.gcd(rate, sample_rate) > _MOST_STEPS:
+            raise ValueError(
+                f"sample_rate must stand to the sounds' own, {rate} Hz, as whole numbers up to "
+                f"{_MOST_STEPS} do, received {sample_rate}."
+            )
+    memory.require("sample_rate", 8 * sum(resampled), "the resampled sounds")
+    most = max(resampled) if length is None else length
+    name = "sample_rate" if length is None else "length"
+    memory.require(name, 2 * 4 * len(sounds) * most, f"the {len(sounds)} sounds")
 
 
 def log_mel_spectrogram(

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen import checks
+from keras_gen.data.audio import MOST_HERTZ
 from keras_gen.data.sources import SPLITS, Source, read, resized
 from keras_gen.formats import Format, Images
 
@@ -99,9 +100,14 @@ def _load_arrays(
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, received {split!r}.")
     if binarize not in (None, "fixed", "dynamic"):
         raise ValueError(f"binarize must be None, fixed or dynamic, received {binarize!r}.")
-    for argument, value in (("length", length), ("sample_rate", sample_rate)):
-        if value is not None:
-            checks.positive(argument, value)
+    if length is not None:
+        checks.positive("length", length)
+    if sample_rate is not None:
+        checks.in_range("sample_rate", sample_rate, 1, MOST_HERTZ)
+    if resize is not None:
+        resize = _size("resize", resize)
+    if image_shape is not None:
+        image_shape = checks.image_shape(image_shape)
     source = _complete_splits(read(name, data_dir, resize, image_shape, length, sample_rate))
     examples, labels, format = source.examples[split], source.labels[split], source.format
     if not len(examples):
@@ -127,6 +133,16 @@ def _load_arrays(
         counts={key: len(x) for key, x in source.examples.items()},
     )
     return examples, labels, description, levels_to_binarize
+
+
+def _size(name: str, value: Any) -> tuple[int, int]:
+    try:
+        height, width = value
+        return checks.positive(name, height), checks.positive(name, width)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must be (height, width), both at least 1, received {value!r}."
+        ) from None
 
 
 def _binarized(images: np.ndarray, levels: int, split: str, seed: int) -> np.ndarray:
@@ -191,7 +207,7 @@ def load(
         >>> description.image_shape, description.levels
         ((8, 8, 1), 17)
     """
-    checks.positive("batch_size", batch_size)
+    checks.in_range("batch_size", batch_size, 1, 2**31 - 1)
     examples, labels, description, levels_to_binarize = _load_arrays(
         name, split, data_dir, binarize, resize, image_shape, length, sample_rate, seed
     )

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_gen import checks
-from keras_gen.data.audio import cut_alike, read_folder
+from keras_gen import checks, memory
+from keras_gen.data import audio, pictures
+from keras_gen.data.arrays import read_npz
 from keras_gen.data.text import read_text, windows
+from keras_gen.files import reason
 from keras_gen.formats import Format, Images, Sound, Text
 
 # Characters of a text's windows, where nothing else is asked for.
@@ -63,7 +65,7 @@ def read(
     if place == "text":
         return _text(Path(rest) if rest else None, length)
     if place == "audio" and rest:
-        return _audio(*read_folder(Path(rest)), length, sample_rate)
+        return _audio(*audio.read_folder(Path(rest)), length, sample_rate)
     raise ValueError(
         "data must be digits, tfds:NAME, npz:FILE, folder:PATH, text, text:FILE or audio:PATH, "
         f"received {name!r}."
@@ -92,7 +94,7 @@ def _audio(
     length: int | None,
     sample_rate: int | None,
 ) -> Source:
-    alike, rate = cut_alike(sounds, rates, sample_rate, length)
+    alike, rate = audio.cut_alike(sounds, rates, sample_rate, length)
     if classes is None:
         return Source({"train": alike}, {"train": None}, Sound(rate))
     names, labels = np.unique(classes, return_inverse=True)
@@ -113,10 +115,15 @@ def _tfds(
         builder = tfds.builder(name, data_dir=data_dir)
         if data_dir is None:
             builder.download_and_prepare()
-        elif not builder.data_path.exists():
-            raise ValueError(f"data_dir must hold the prepared data set, received {data_dir}.")
     except tfds.core.DatasetNotFoundError:
         raise ValueError(f"data must be a data set of TFDS, received {name!r}.") from None
+    except Exception as error:  # names that are none, downloads that fail
+        raise ValueError(
+            f"data must be a data set of TFDS that is there or can be downloaded, received "
+            f"{name!r}: {reason(error)}."
+        ) from error
+    if data_dir is not None and not builder.data_path.exists():
+        raise ValueError(f"data_dir must hold the prepared data set, received {data_dir}.")
     if "audio" in builder.info.features:
         # TFDS gives 16-bit sound as integers; all of it is in its split "train".
         examples = list(tfds.as_numpy(builder.as_dataset(split="train")))
@@ -135,9 +142,8 @@ def _tfds(
         if split not in SPLITS and split not in _ALIASES:
             continue
         examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
-        pictures = [example["image"] for example in examples]
         key = _ALIASES.get(split, split)
-        images[key] = _stack(pictures, resize)
+        images[key] = _stack([example["image"] for example in examples], resize)
         labels[key] = (
             np.array([example["label"] for example in examples], np.int32) if has_labels else None
         )
@@ -147,35 +153,38 @@ def _tfds(
     return Source(images, labels, Images(images["train"].shape[1:]), num_classes)
 
 
-def _stack(pictures: Sequence[np.ndarray], resize: Sequence[int] | None) -> np.ndarray:
-    shapes = {picture.shape[:2] for picture in pictures}
+def _stack(images: Sequence[np.ndarray], resize: Sequence[int] | None) -> np.ndarray:
+    shapes = {image.shape[:2] for image in images}
     if len(shapes) > 1:
         if resize is None:
             raise ValueError(
                 "resize must be given as (height, width): the pictures have "
                 f"{len(shapes)} different sizes."
             )
-        pictures = [resized(picture[None], resize)[0] for picture in pictures]
-    return np.stack(pictures)
+        images = [resized(image[None], resize)[0] for image in images]
+    return np.stack(images)
 
 
 def _npz(path: Path, image_shape: Sequence[int] | None) -> Source:
-    if not path.is_file():
-        raise ValueError(f"data must name an .npz file that exists, received {path}.")
+    arrays, names = read_npz(path, lambda name: _split_of(name) in SPLITS)
     images: dict[str, np.ndarray] = {}
     labels: dict[str, np.ndarray | None] = {}
-    with np.load(path) as arrays:
-        for key in arrays.files:
-            part, _, split = key.rpartition("_")
-            split = _ALIASES.get(split, split)
-            if split in SPLITS and part in ("", "x"):
-                images[split] = _restored(arrays[key], image_shape, path)
-            elif split in SPLITS and part == "y":
-                labels[split] = arrays[key]
-        if "train" not in images:
+    for name, array in arrays.items():
+        part = name.rpartition("_")[0]
+        if part in ("", "x"):
+            images[_split_of(name)] = _restored(array, image_shape, path)
+        elif part == "y":
+            labels[_split_of(name)] = array
+    if "train" not in images:
+        raise ValueError(
+            f"{path} must hold arrays named train or x_train (and likewise for validation, "
+            f"valid or test; labels y_train), it holds {', '.join(names)}."
+        )
+    for split, x in images.items():
+        if not x.size or x.shape[1:] != images["train"].shape[1:]:
             raise ValueError(
-                f"{path} must hold arrays named train or x_train (and likewise for validation, "
-                f"valid or test; labels y_train), it holds {', '.join(arrays.files)}."
+                f"{path} must hold images of one shape in every split, received {list(x.shape)} "
+                f"in {split}, {list(images['train'].shape)} in train."
             )
     levels = 2 if max(int(x.max()) for x in images.values()) < 2 else 256
     format = Images(images["train"].shape[1:], levels)
@@ -191,6 +200,11 @@ def _npz(path: Path, image_shape: Sequence[int] | None) -> Source:
         labels[split] = y.astype(np.int32)
         num_classes = max(num_classes, int(y.max(initial=0)) + 1)
     return Source(images, labels, format, num_classes)
+
+
+def _split_of(name: str) -> str:
+    split = name.rpartition("_")[2]
+    return _ALIASES.get(split, split)
 
 
 def _restored(x: np.ndarray, image_shape: Sequence[int] | None, path: Path) -> np.ndarray:
@@ -217,26 +231,12 @@ def _restored(x: np.ndarray, image_shape: Sequence[int] | None, path: Path) -> n
 
 
 def _folder(path: Path, resize: Sequence[int] | None) -> Source:
-    import keras
-
     if not path.is_dir():
         raise ValueError(f"data must name a folder that exists, received {path}.")
     if resize is None:
         raise ValueError("resize must be given as (height, width) for a folder of pictures.")
-    classes = sorted(p.name for p in path.iterdir() if p.is_dir())
-    dataset = keras.utils.image_dataset_from_directory(
-        str(path),
-        labels="inferred" if classes else None,
-        image_size=tuple(resize),
-        shuffle=False,
-        batch_size=None,
-        verbose=False,
-    )
-    examples: list[Any] = list(dataset.as_numpy_iterator())
-    pictures = [example[0] if classes else example for example in examples]
-    images = np.clip(np.rint(np.stack(pictures)), 0, 255).astype(np.uint8)
-    labels = np.array([example[1] for example in examples], np.int32) if classes else None
-    num_classes = len(classes) or None
+    images, labels, classes = pictures.read_folder(path, resize)
+    num_classes = None if classes is None else len(classes)
     return Source({"train": images}, {"train": labels}, Images(images.shape[1:]), num_classes)
 
 
@@ -244,5 +244,7 @@ def resized(images: np.ndarray, size: Sequence[int]) -> np.ndarray:
     """Resizes uint8 images `[n, height, width, channels]` to (height, width), antialiased."""
     import tensorflow as tf
 
+    values = len(images) * size[0] * size[1] * images.shape[-1]
+    memory.require("resize", 2 * 4 * values, f"the {len(images)} pictures")
     floats = tf.image.resize(images, tuple(size), antialias=True)
     return np.clip(np.rint(floats.numpy()), 0, 255).astype(np.uint8)

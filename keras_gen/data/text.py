@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_gen.files import reason
+
 # The split that language models of one text are customarily scored on: its last tenth.
 _TRAIN, _VALIDATION = 0.9, 0.95
 
@@ -26,6 +28,8 @@ def read_text(path: Path | None) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} must be UTF-8 text: {error.reason}.") from None
+    except OSError as error:
+        raise ValueError(f"{path} must be a file that can be read: {reason(error)}.") from None
 
 
 def windows(text: str, length: int) -> dict[str, np.ndarray]:

@@ -1,22 +1,29 @@
 """Artefacts: complete, verified, safe from damage, and run where TensorFlow is not."""
 
 import json
+import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import tensorflow as tf
+from typer.testing import CliRunner
 
 import keras_gen_export
 from keras_gen import DCGAN, VAE, GatedPixelCNN
+from keras_gen.cli import ship
 from keras_gen.signature import NUMBER, Input, Signature
 from keras_gen_export import manifest as manifests
 from keras_gen_export import onnx as onnx_writer
 from keras_gen_export import runtime
+from keras_gen_export.exporter import _in_words
 from keras_gen_export.verification import free_sizes
+from toys.double_exposure import DoubleExposure
 
 FORMATS = ["tf_saved_model", "onnx"]
 
@@ -66,6 +73,12 @@ def test_the_manifest_says_what_there_is(model, artefact):
     temperature = manifest["signatures"]["sample"]["inputs"]["temperature"]
     assert temperature["default"] == 1.0
     assert manifest["versions"]["tensorflow"] == tf.__version__
+    (verified,) = manifest["verified_in"]
+    module = onnxruntime if manifest["format"] == "onnx" else tf
+    assert verified == {"runtime": module.__name__, "version": module.__version__}
+    choices = {name: each["choices"] for name, each in manifest["signatures"].items()}
+    assert choices.pop("log_prob_bound") == {"num_samples": 64}
+    assert not any(choices.values())
     for measured in manifest["verification"].values():
         assert measured["batch_sizes"] == [1, 3]
 
@@ -91,11 +104,10 @@ def test_no_random_operation_and_nothing_custom(onnx_artefact):
         proto = onnx.load(path)
         onnx_writer.check(proto)
         assert proto.opset_import[0].version >= 18
-        assert all(
-            value.type.tensor_type.shape.dim[0].dim_param
-            for value in proto.graph.input
-            if value.type.tensor_type.shape.dim
-        ), "the batch must be dynamic"
+        for value in (*proto.graph.input, *proto.graph.output):
+            batch, *others = value.type.tensor_type.shape.dim
+            assert batch.dim_param == "batch", "one name for what is one number"
+            assert all(size.dim_value or size.dim_param.startswith(value.name) for size in others)
 
 
 def test_an_artefact_holds_the_variables_that_it_reads_alone(tmp_path):
@@ -121,6 +133,88 @@ def test_what_does_not_convert_is_refused(function, message):
         onnx_writer.convert(signature)
 
 
+def test_axes_of_data_that_may_have_any_length():
+    signature = DoubleExposure(filters=2).signatures()["translate"]
+    graph = onnx_writer.convert(signature).graph
+    names = {
+        value.name: [size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim]
+        for value in (*graph.input, *graph.output)
+    }
+    assert names == {
+        "images": ["batch", "images_1", "images_2", 1],
+        "source": ["batch", "source_1", "source_2", 1],
+        "translations": ["batch", "translations_1", "translations_2", 1],
+    }
+
+
+def test_a_choice_is_no_input(model, tmp_path):
+    manifest = model.export(tmp_path / "a", format="onnx", verbose=False, num_samples=2)
+    bound = manifest["signatures"]["log_prob_bound"]
+    assert (bound["choices"], "num_samples" in bound["inputs"]) == ({"num_samples": 2}, False)
+    keras_gen_export.verify(tmp_path / "a", model.signatures())  # as it was chosen
+    for choices, message in (
+        ({"num_sample": 2}, "num_sample must not be given: did you mean num_samples?"),
+        ({"colour": 2}, "colour must not be given: the choices are num_samples."),
+        ({"num_samples": 0}, "num_samples must be integers .* of at least 1, received values from"),
+        ({"num_samples": 1.5}, "num_samples must be integers .*, received dtype float64"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            model.export(tmp_path / "b", **choices)
+    with pytest.raises(ValueError, match="num_samples must not be given: there are no"):
+        DCGAN((8, 8, 1), filters=2).export(tmp_path / "b", num_samples=2)
+    assert not (tmp_path / "b").exists()
+
+
+def test_the_command_takes_choices(model, tmp_path):
+    model.save(tmp_path / "model.keras")
+    folder = tmp_path / "a"
+    arguments = ["export", tmp_path / "model.keras", "--output", folder, "--set", "num_samples=2"]
+    result = CliRunner().invoke(ship.app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0
+    assert manifests.read(folder)["signatures"]["log_prob_bound"]["choices"] == {"num_samples": 2}
+
+
+# ---- what export says ----------------------------------------------------------------------------
+
+
+def test_what_was_measured_reads_as_good_news(model, tmp_path, capsys):
+    model.export(tmp_path / "a", format="onnx")
+    captured = capsys.readouterr()
+    first, *lines = captured.out.splitlines()
+    assert first == f"Exported VAE to {tmp_path / 'a'} (onnx), verified:"
+    assert lines[0] == "  sample: samples equal"
+    assert any(
+        re.fullmatch(r"  encode: latents within \S+ \(allowed 0\.001\d*\)", line)
+        or line == "  encode: latents equal"
+        for line in lines
+    )
+    assert captured.err == ""
+
+
+def test_in_words():
+    numbers = {"max_difference": 6.1e-5, "allowed": 1e-3, "unequal_share": 0.75}
+    assert _in_words(numbers, {"unequal": 1.0}) == "within 6.1e-05 (allowed 0.001)"
+    levels = {"max_difference": 1.0, "allowed": 1.0, "unequal_share": 0.0001}
+    assert _in_words(levels, {"unequal": 0.005}) == "within 1 (allowed 1) in 0.01% (allowed 0.50%)"
+    assert _in_words(levels | {"max_difference": 0.0}, {"unequal": 1.0}) == "equal"
+
+
+def test_progress_is_for_terminals(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "400")
+    model.export(tmp_path / "a", format="onnx", verbose=False)
+    said = capsys.readouterr().err
+    num = 2 * len(model.signatures())
+    assert f"Exporting VAE to {tmp_path / 'a'}: writing sample (1 of {num})" in said
+    assert f"verifying log_prob_bound ({num} of {num})" in said
+    assert said.endswith("\r\033[K")  # and then nothing is left of it
+    monkeypatch.setenv("COLUMNS", "40")
+    model.export(tmp_path / "b", verbose=False)
+    lines = capsys.readouterr().err.split("\r\033[K")
+    assert max(map(len, lines)) == 39  # what wraps could not be written over
+    assert f"verifying log_prob_bound ({num} of {num})" in lines[-2]
+
+
 # ---- damage --------------------------------------------------------------------------------------
 
 
@@ -139,8 +233,8 @@ def test_a_flipped_byte_fails_the_export_and_leaves_nothing(model, tmp_path, mon
     write = writer.write
     weight = np.asarray(model.decoder.layers[0].kernel).ravel()[:1].tobytes()
 
-    def write_and_flip(model, signatures, folder):
-        write(model, signatures, folder)
+    def write_and_flip(model, signatures, folder, progress):
+        write(model, signatures, folder, progress)
         name = "decode.onnx" if format == "onnx" else "variables/variables.data-00000-of-00001"
         flip_a_byte_of(folder / name, weight)
 
@@ -182,16 +276,15 @@ def test_verification_sees_a_shape_and_a_nan(onnx_artefact, model, monkeypatch):
 
     signature = {"decode": model.signatures()["decode"]}
     for wrong in (lambda y: y[:0], lambda y: y.astype(np.int64)):
-        functions = runtime.load(onnx_artefact).signatures
-        decode = functions["decode"]
+        decode = runtime.load(onnx_artefact).signatures["decode"]
         broken = {"decode": lambda d=decode, w=wrong, **k: {"images": w(d(**k)["images"])}}
-        monkeypatch.setattr(verification, "load_functions", lambda *_, b=broken: b)
+        loaded = types.SimpleNamespace(signatures=broken)
+        monkeypatch.setattr(verification, "load_as_described", lambda *_, a=loaded, **__: a)
         with pytest.raises(keras_gen_export.VerificationError, match="images must be uint8"):
             verification.verify(onnx_artefact, signature)
     numbers = {"f": Signature(lambda x: {"y": x}, {"x": Input((None,), "float32")}, {"y": NUMBER})}
-    monkeypatch.setattr(
-        verification, "load_functions", lambda *_: {"f": lambda x: {"y": x * np.float32("nan")}}
-    )
+    nan = types.SimpleNamespace(signatures={"f": lambda x: {"y": x * np.float32("nan")}})
+    monkeypatch.setattr(verification, "load_as_described", lambda *_, **__: nan)
     with pytest.raises(keras_gen_export.VerificationError, match="y differs"):
         verification.verify(onnx_artefact, numbers)
 
@@ -257,12 +350,13 @@ print(json.dumps(samples.tolist()))
 def test_the_runtime_gives_all_signatures(model, onnx_artefact):
     artefact = runtime.load(onnx_artefact, threads=1)
     x = model.sample(4, labels=0, seed=0)
-    latents = artefact.encode(images=x, labels=1)["latents"]
-    np.testing.assert_allclose(latents, model.encode(x, labels=1), atol=1e-5)
-    bound = artefact.bound(images=x, seeds=runtime.spread(0, 4), num_samples=10, labels=1)
-    np.testing.assert_allclose(
-        bound["log_prob_bound"], model.log_prob_bound(x, 1, 10, seed=0), rtol=1e-4
-    )
+    outputs = artefact.run("encode", images=x, labels=1)
+    expected = model.run("encode", images=x, labels=1)
+    assert outputs.keys() == {"latents", "stddev"}
+    for name, value in outputs.items():
+        np.testing.assert_allclose(value, expected[name], atol=1e-5)
+    with pytest.raises(ValueError, match="no signature 'complete'; it has sample, decode"):
+        artefact.run("complete", images=x)
 
 
 @pytest.mark.parametrize(
@@ -295,6 +389,37 @@ def test_what_the_runtime_does_not_load(tmp_path, model):
     model.export(tmp_path / "a", verbose=False)
     with pytest.raises(ValueError, match="must hold an onnx artefact, received tf_saved_model"):
         runtime.load(tmp_path / "a")
+
+
+def test_the_runtime_uses_the_providers_that_are_there(onnx_artefact, monkeypatch):
+    made = []
+    session = onnxruntime.InferenceSession
+
+    def recorded(path, options, providers):
+        made.append((providers, options.intra_op_num_threads))
+        return session(path, options, providers=["CPUExecutionProvider"])
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", recorded)
+    cpu, cuda = "CPUExecutionProvider", "CUDAExecutionProvider"
+    cuda_of_two = (cuda, {"device_id": 1})
+    for available, given, expected in (
+        ([cpu], None, [cpu]),
+        (["TensorrtExecutionProvider", cuda, cpu], None, [cuda, cpu]),
+        ([cuda, cpu], [cpu], [cpu]),
+        ([cuda, cpu], cpu, [cpu]),
+        ([cuda, cpu], [cuda_of_two, cpu], [cuda_of_two, cpu]),
+    ):
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda a=available: a)
+        runtime.load(onnx_artefact, providers=given, threads=2).sample(1, labels=0)
+        assert made.pop() == (expected, 2)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [cpu])
+    for given, message in (
+        ([cuda], f"providers must be among {cpu}, received '{cuda}'."),
+        ("CPU", f"providers must be among {cpu}, received 'CPU'."),
+        ([], f"providers must be some of {cpu}, received none."),
+    ):
+        with pytest.raises(ValueError, match=message):
+            runtime.load(onnx_artefact, providers=given)
 
 
 # ---- precision -----------------------------------------------------------------------------------

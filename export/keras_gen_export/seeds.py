@@ -21,7 +21,7 @@ def spread(seed: int, num: int) -> np.ndarray:
         int64 `[num]` in `[0, 2**53)`: those that `model.sample(num, seed=seed)` draws from.
 
     Example:
-        >>> artefact.run("sample", seeds=spread(0, 16))
+        >>> artefact.run("sample", seeds=spread(0, 16))["samples"]
     """
     c0: np.ndarray = np.arange(num, dtype=np.uint64)
     c1: np.ndarray = np.zeros(num, np.uint64)

@@ -1,0 +1,450 @@
+"""An artefact as an object: its signatures, and the verbs of the model that it was made of.
+
+What runs the signatures, ONNX Runtime or a TensorFlow session, hands its functions over; all else
+is NumPy, and the same for both.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_gen_export import inputs as checking
+from keras_gen_export.seeds import spread
+from keras_gen_export.walks import great_circle
+
+Arrays = dict[str, np.ndarray]
+
+
+class Artefact:
+    """An artefact's signatures, as functions on NumPy arrays, and a model's verbs.
+
+    A verb takes and gives what the model's method of that name does; an artefact has those that its
+    signatures allow.
+
+    Attributes:
+        manifest: what the folder says of itself.
+        signatures: functions by name. Each takes its inputs by name and gives a dict of arrays; one
+            value for an input that has one an example serves the whole batch, and inputs with
+            defaults may be left out.
+    """
+
+    def __init__(
+        self, manifest: Mapping[str, Any], functions: Mapping[str, Callable[[Arrays], Arrays]]
+    ) -> None:
+        self.manifest = manifest
+        self.signatures: dict[str, Callable[..., Arrays]] = {
+            name: self._checked(name, functions[name]) for name in manifest["signatures"]
+        }
+
+    def run(self, name: str, **inputs: Any) -> Arrays:
+        """Runs one of the signatures, as `model.run` does.
+
+        Args:
+            name: of the signature.
+            **inputs: arrays by name, or one value for all examples; what has a default may be left
+                out.
+
+        Returns:
+            The outputs, by name.
+
+        Raises:
+            ValueError: there is no such signature, or an input is missing or unknown, of another
+                kind or shape, or out of range.
+
+        Example:
+            >>> artefact.run("sample", seeds=spread(0, 16))["samples"]
+        """
+        self._described(name)
+        return self.signatures[name](**inputs)
+
+    # ---- what models that draw have --------------------------------------------------------------
+
+    def sample(
+        self,
+        num_samples: int,
+        labels: Any = None,
+        seed: int | None = None,
+        **conditions_and_settings: Any,
+    ) -> np.ndarray:
+        """Draws samples: those that `model.sample` with the same arguments draws.
+
+        Args:
+            num_samples: how many, at least 1.
+            labels: ints in `[0, num_classes)`, one or `[num_samples]`, of a conditional model.
+            seed: the same seed gives the same samples; a new one is drawn where `None`.
+            **conditions_and_settings: as the signature "sample" describes them.
+
+        Returns:
+            `[num_samples, ...]` stored data.
+
+        Raises:
+            ValueError: an argument is missing, unknown or out of range.
+
+        Example:
+            >>> artefact.sample(16, seed=0, temperature=0.8)
+        """
+        seeds = _seeds(seed, _at_least("num_samples", num_samples, 1))
+        return self.run("sample", seeds=seeds, labels=labels, **conditions_and_settings)["samples"]
+
+    def complete(
+        self,
+        x: Any,
+        mask: Any,
+        labels: Any = None,
+        seed: int | None = None,
+        **conditions_and_settings: Any,
+    ) -> np.ndarray:
+        """Draws the missing values of examples, as `model.complete` does.
+
+        Args:
+            x: stored data `[n, ...]`; ignored where `mask` is false, but of the allowed values.
+            mask: bool, of the shape of `x`, true where a value is known; or one example's mask,
+                for all.
+            labels: ints in `[0, num_classes)`, one or `[n]`, of a conditional model.
+            seed: the same seed gives the same completions; a new one is drawn where `None`.
+            **conditions_and_settings: as the signature "complete" describes them.
+
+        Returns:
+            Stored data of the shape of `x`.
+
+        Raises:
+            ValueError: an argument is of another shape or kind, or out of range.
+
+        Example:
+            >>> artefact.complete(images, mask, seed=0)
+        """
+        data = self._data("complete", x)
+        (x,) = data.values()
+        mask = np.asarray(mask)
+        if mask.dtype != bool:
+            raise ValueError(f"mask must be bool, received dtype {mask.dtype}.")
+        if mask.shape not in (x.shape, x.shape[1:]):
+            raise ValueError(
+                f"mask must have shape {list(x.shape)} or {list(x.shape[1:])}, received "
+                f"{list(mask.shape)}."
+            )
+        drawn = {"mask": mask, "seeds": _seeds(seed, len(x)), "labels": labels}
+        return self.run("complete", **data, **drawn, **conditions_and_settings)["samples"]
+
+    def generate(
+        self,
+        prompt: str | Sequence[str] = "",
+        length: int | None = None,
+        seed: int | None = None,
+        labels: Any = None,
+        **settings: Any,
+    ) -> str | list[str]:
+        """Goes on writing texts, as `model.generate` does.
+
+        Args:
+            prompt: a text, or several, of characters in the vocabulary; they may be empty.
+            length: characters to add; `None` is the model's `length`.
+            seed: the same seed gives the same texts; a new one is drawn where `None`.
+            labels: ints in `[0, num_classes)`, one or one a prompt, of a conditional model.
+            **settings: `temperature` and `top_k`, one or one a prompt.
+
+        Returns:
+            The prompt and what follows; a list where several were given.
+
+        Raises:
+            ValueError: the model is not one of text, or an argument is out of range.
+
+        Example:
+            >>> artefact.generate("ROMEO:", length=200, temperature=0.8, seed=0)
+        """
+        name, data = self._data_input("complete")
+        if name != "text":
+            raise ValueError(f"generate needs a model of text, this one is of {name}.")
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        if not prompts:
+            raise ValueError("prompt must be a text, or a list of at least one, received none.")
+        given = max(map(len, prompts))
+        if length is None:
+            length = self.manifest["model"]["config"]["length"]
+            length = min(length, data.get("longest", length + given) - given)
+        whole = given + _at_least("length", length, 1)
+        # What is to be drawn may be any character: the first.
+        filler = chr(data["values"][0])
+        x = np.array([[ord(c) for c in text.ljust(whole, filler)] for text in prompts], np.int32)
+        mask = np.arange(whole) < np.array([[len(text)] for text in prompts])
+        drawn = self.complete(x, mask, labels, seed, **settings)
+        texts = [
+            "".join(map(chr, row[: len(start) + length]))
+            for row, start in zip(drawn, prompts, strict=True)
+        ]
+        return texts[0] if isinstance(prompt, str) else texts
+
+    # ---- what models of a likelihood have --------------------------------------------------------
+
+    def log_prob(
+        self, x: Any, labels: Any = None, per_dimension: bool = False, **conditions: Any
+    ) -> np.ndarray:
+        """The exact log-probability of each example, or of each of its values.
+
+        Args:
+            x: stored data `[n, ...]`.
+            labels: ints in `[0, num_classes)`, one or `[n]`, of a conditional model.
+            per_dimension: whether to give each value's own log-probability, given those before it,
+                where the model has them.
+            **conditions: what an example comes with beside labels.
+
+        Returns:
+            float32 `[n]`, or of the shape of `x`, in nats.
+
+        Raises:
+            ValueError: an argument is of another shape or kind, or out of range.
+
+        Example:
+            >>> artefact.log_prob(images).mean()
+        """
+        if per_dimension and "log_conditionals" not in self._described("log_prob")["outputs"]:
+            raise ValueError("per_dimension must be False: each value has no one log-probability.")
+        outputs = self._run_on("log_prob", x, labels=labels, **conditions)
+        return outputs["log_conditionals" if per_dimension else "log_prob"]
+
+    def log_prob_bound(
+        self,
+        x: Any,
+        labels: Any = None,
+        num_samples: int | None = None,
+        seed: int | None = 0,
+        batch_size: int = 256,
+    ) -> np.ndarray:
+        """A lower bound of each image's log-probability, as `model.log_prob_bound` gives it.
+
+        Args:
+            x: stored data `[n, ...]`.
+            labels: ints in `[0, num_classes)`, one or `[n]`, of a conditional model.
+            num_samples: of the posterior, for each image: what was chosen at export, or `None`,
+                which is the same.
+            seed: of the samples; `None` draws one.
+            batch_size: images at a time; the result does not depend on it.
+
+        Returns:
+            float32 `[n]`, in nats.
+
+        Raises:
+            ValueError: an argument is of another shape or kind, or out of range.
+
+        Example:
+            >>> artefact.log_prob_bound(images).mean()
+        """
+        chosen = self._described("log_prob_bound")["choices"]["num_samples"]
+        if num_samples not in (None, chosen):
+            raise ValueError(
+                f"num_samples must be {chosen}, as it was chosen at export, received "
+                f"{num_samples!r}."
+            )
+        ((name, x),) = self._data("log_prob_bound", x).items()
+        seeds = _seeds(seed, len(x))
+        labels = None if labels is None else np.broadcast_to(labels, len(x))
+        bounds = []
+        for begin in range(0, len(x), _at_least("batch_size", batch_size, 1)):
+            part = slice(begin, begin + batch_size)
+            inputs = {
+                name: x[part],
+                "seeds": seeds[part],
+                "labels": None if labels is None else labels[part],
+            }
+            bounds.append(self.run("log_prob_bound", **inputs)["log_prob_bound"])
+        return np.concatenate(bounds)
+
+    # ---- what models with latents, or of translations, have --------------------------------------
+
+    def encode(self, x: Any, labels: Any = None, **conditions: Any) -> Any:
+        """The latents of each example; of a model with a posterior, its mean.
+
+        Args:
+            x: stored data `[n, ...]`.
+            labels: ints in `[0, num_classes)`, one or `[n]`, of a conditional model.
+            **conditions: what an example comes with beside labels.
+
+        Returns:
+            float32 `[n, latent_dim]`, or a dict of arrays where latents have names.
+
+        Raises:
+            ValueError: an argument is of another shape or kind, or out of range.
+
+        Example:
+            >>> latents = artefact.encode(images)
+        """
+        outputs = self._run_on("encode", x, labels=labels, **conditions)
+        return outputs.get("latents", outputs)
+
+    def decode(self, latents: Any, labels: Any = None, **conditions: Any) -> np.ndarray:
+        """Decodes latents, as `model.decode` does.
+
+        Args:
+            latents: float `[n, latent_dim]`, or a dict of arrays where latents have names.
+            labels: ints in `[0, num_classes)`, one or `[n]`, of a conditional model.
+            **conditions: what an example comes with beside labels.
+
+        Returns:
+            Stored data `[n, ...]`.
+
+        Raises:
+            ValueError: an argument is of another shape or kind, or out of range.
+
+        Example:
+            >>> images = artefact.decode(latents)
+        """
+        latents = self._latents("latents", latents)
+        (decoded,) = self.run("decode", **latents, labels=labels, **conditions).values()
+        return decoded
+
+    def reconstruct(self, x: Any, labels: Any = None, **conditions: Any) -> np.ndarray:
+        """Decodes the latents of each example; arguments and errors are those of `encode`.
+
+        Returns:
+            Stored data, of the shape of `x`.
+        """
+        return self._run_on("reconstruct", x, labels=labels, **conditions)["reconstructions"]
+
+    def interpolate(
+        self,
+        start: Any,
+        end: Any,
+        num_steps: int = 8,
+        labels: Any = None,
+        **conditions: Any,
+    ) -> np.ndarray:
+        """Decodes a walk between latents, along the great circle, as `model.interpolate` does.
+
+        Args:
+            start: float `[n, latent_dim]`, or a dict of arrays where latents have names.
+            end: likewise.
+            num_steps: examples of each walk, both ends included; at least 2.
+            labels: ints in `[0, num_classes)`, one or `[n]`, of a conditional model.
+            **conditions: what an example comes with beside labels.
+
+        Returns:
+            Stored data `[n, num_steps, ...]`.
+
+        Raises:
+            ValueError: an argument is of another shape or kind, or out of range.
+
+        Example:
+            >>> artefact.interpolate(latents[:1], latents[1:2]).shape
+            (1, 8, 28, 28, 1)
+        """
+        start, end = self._latents("start", start), self._latents("end", end)
+        for name in start:
+            if name not in end or end[name].shape != start[name].shape:
+                raise ValueError("end must have the latents of start, of the same shapes.")
+        shares = np.linspace(0.0, 1.0, _at_least("num_steps", num_steps, 2))
+        walks = {name: great_circle(start[name], end[name], shares) for name in start}
+        walks = {name: walk.reshape(-1, *walk.shape[2:]) for name, walk in walks.items()}
+        described = self._described("decode")["inputs"]
+        repeated = {
+            # A condition of each walk, for each of its steps; one for all stays as it is.
+            name: np.repeat(value, num_steps, axis=0)
+            if name in described and np.ndim(value) == len(described[name]["shape"])
+            else value
+            for name, value in {"labels": labels, **conditions}.items()
+        }
+        (decoded,) = self.run("decode", **walks, **repeated).values()
+        return decoded.reshape(-1, num_steps, *decoded.shape[1:])
+
+    def translate(self, x: Any, labels: Any = None, **conditions: Any) -> np.ndarray:
+        """Translates data, as `model.translate` does.
+
+        Args:
+            x: stored data `[n, ...]`.
+            labels: ints in `[0, num_classes)`, one or `[n]`, of a conditional model.
+            **conditions: what an example comes with beside labels, such as `source`.
+
+        Returns:
+            Stored data `[n, ...]`.
+
+        Raises:
+            ValueError: an argument is of another shape or kind, or out of range.
+
+        Example:
+            >>> photos = artefact.translate(drawings)
+        """
+        return self._run_on("translate", x, labels=labels, **conditions)["translations"]
+
+    # ---- within ----------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Callable[..., Arrays]:
+        """A signature that is no verb, as a function of its inputs by name."""
+        signatures = self.__dict__.get("signatures", {})
+        if name not in signatures:
+            raise AttributeError(
+                f"this artefact has no signature {name!r}; it has {', '.join(signatures)}."
+            )
+        return signatures[name]
+
+    def _checked(self, name: str, function: Callable[[Arrays], Arrays]) -> Callable[..., Arrays]:
+        described = self.manifest["signatures"][name]["inputs"]
+
+        def checked(**inputs: Any) -> Arrays:
+            return function(checking.check_inputs(described, inputs))
+
+        checked.__name__ = name
+        return checked
+
+    def _described(self, name: str) -> dict[str, Any]:
+        """What the manifest says of a signature."""
+        if name not in self.signatures:
+            raise ValueError(
+                f"this artefact has no signature {name!r}; it has {', '.join(self.signatures)}."
+            )
+        return self.manifest["signatures"][name]
+
+    def _run_on(self, name: str, x: Any, **inputs: Any) -> Arrays:
+        """Runs a signature that takes data, and what that comes with."""
+        return self.run(name, **self._data(name, x), **inputs)
+
+    def _data_input(self, name: str) -> tuple[str, dict[str, Any]]:
+        """The data that a signature takes: the first of its inputs."""
+        return next(iter(self._described(name)["inputs"].items()))
+
+    def _data(self, name: str, x: Any) -> Arrays:
+        """Checked data of a signature, under the name of its input."""
+        key, description = self._data_input(name)
+        return {key: _batch("x", x, description)}
+
+    def _latents(self, name: str, latents: Any) -> Arrays:
+        """Checked latents by name; one vector's name is "latents"."""
+        described = self._described("decode")["inputs"]
+        named = latents if isinstance(latents, dict) else {"latents": latents}
+        for key in named.keys() - described.keys():
+            raise ValueError(f"{name} must be among {', '.join(described)}, received {key}.")
+        return {key: _batch(name, value, described[key]) for key, value in named.items()}
+
+
+def _batch(name: str, value: Any, description: dict[str, Any]) -> np.ndarray:
+    array = checking.check(name, value, description)
+    if array.ndim < len(description["shape"]):
+        raise ValueError(
+            f"{name} must have a batch axis first, received shape {list(array.shape)}."
+        )
+    return array
+
+
+def _seeds(seed: int | None, num: int) -> np.ndarray:
+    if seed is None:
+        seed = int(np.random.default_rng().integers(2**31))
+    seed = _integer("seed", seed)
+    if not -(2**63) <= seed < 2**63:
+        raise ValueError(f"seed must be {-(2**63)} to {2**63 - 1}, received {seed}.")
+    return spread(seed, num)
+
+
+def _at_least(name: str, value: Any, minimum: int) -> int:
+    value = _integer(name, value)
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, received {value}.")
+    return value
+
+
+def _integer(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be an integer, received {value!r}.") from None

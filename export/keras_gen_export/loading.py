@@ -1,0 +1,50 @@
+"""Loading of artefacts, each in the runtime that its format is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from keras_gen_export import manifest as manifests
+from keras_gen_export.artefact import Artefact
+
+
+def load(folder: Any) -> Artefact:
+    """Loads an artefact: a SavedModel in a TensorFlow session, ONNX in ONNX Runtime.
+
+    Where TensorFlow is not installed, `keras_gen_export.runtime.load` loads ONNX artefacts.
+
+    Args:
+        folder: what `model.export(folder)` wrote.
+
+    Returns:
+        The artefact, with the verbs of its model.
+
+    Raises:
+        ValueError: the folder holds no artefact, or a file of it is damaged.
+
+    Example:
+        >>> artefact = keras_gen_export.load("artefacts/gated_pixel_cnn")
+        >>> artefact.sample(16, seed=0)
+    """
+    folder = Path(folder)
+    return load_as_described(folder, manifests.read(folder))
+
+
+def load_as_described(
+    folder: Path, manifest: dict[str, Any], threads: int | None = None
+) -> Artefact:
+    """Loads what a manifest describes, without a look at checksums.
+
+    Args:
+        folder: the artefact.
+        manifest: what it holds.
+        threads: of each operation, in ONNX Runtime.
+    """
+    if manifest["format"] == "onnx":
+        from keras_gen_export.runtime import loading
+
+        return Artefact(manifest, loading.functions(folder, manifest, threads=threads))
+    from keras_gen_export import saved_model
+
+    return saved_model.load(folder, manifest)

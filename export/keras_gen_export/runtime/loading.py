@@ -1,0 +1,117 @@
+"""An ONNX artefact in ONNX Runtime."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from keras_gen_export import manifest as manifests
+from keras_gen_export.artefact import Artefact
+
+# What runs where nobody chose: the first of these that this ONNX Runtime has, and the CPU.
+_PREFERRED = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+# A name, or a name and its options.
+Provider = str | tuple[str, dict[str, Any]]
+
+
+def load(
+    folder: Any, providers: Sequence[Provider] | None = None, threads: int | None = None
+) -> Artefact:
+    """Loads an ONNX artefact.
+
+    Args:
+        folder: what `model.export(folder, format="onnx")` wrote.
+        providers: ONNX Runtime's execution providers, the first choice first: names, or pairs of a
+            name and a dict of options; `None` is CUDA where onnxruntime-gpu is installed, and else
+            the CPU.
+        threads: of each operation; `None` leaves the choice to ONNX Runtime. One is fastest for a
+            sampler that draws one picture at a time.
+
+    Returns:
+        The artefact, with the verbs of its model.
+
+    Raises:
+        ValueError: the folder holds no ONNX artefact, a file of it is damaged, or this ONNX Runtime
+            has no such provider.
+
+    Example:
+        >>> artefact = load("artefacts/gated_pixel_cnn")
+        >>> artefact.sample(16, seed=0)
+    """
+    manifest = manifests.read(Path(folder))
+    if manifest["format"] != "onnx":
+        raise ValueError(f"{folder} must hold an onnx artefact, received {manifest['format']}.")
+    return Artefact(manifest, functions(Path(folder), manifest, providers, threads))
+
+
+def functions(
+    folder: Path,
+    manifest: dict[str, Any],
+    providers: Sequence[Provider] | None = None,
+    threads: int | None = None,
+) -> dict[str, Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]]:
+    """The signatures in a folder, as functions of arrays; each is loaded when it is first called.
+
+    Args:
+        folder: of the ONNX files.
+        manifest: what the folder holds.
+        providers: as in `load`.
+        threads: likewise.
+
+    Raises:
+        ValueError: this ONNX Runtime has no such provider.
+    """
+    providers = _checked(providers)
+    options = onnxruntime.SessionOptions()
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return {
+        name: _function(folder / f"{name}.onnx", options, providers)
+        for name in manifest["signatures"]
+    }
+
+
+def _function(
+    path: Path, options: onnxruntime.SessionOptions, providers: list[Provider]
+) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
+    sessions: list[onnxruntime.InferenceSession] = []
+    loading = threading.Lock()
+
+    def function(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with loading:
+            if not sessions:
+                sessions.append(_session(path, options, providers))
+        names = [output.name for output in sessions[0].get_outputs()]
+        return dict(zip(names, sessions[0].run(names, arrays), strict=True))
+
+    return function
+
+
+def _session(
+    path: Path, options: onnxruntime.SessionOptions, providers: list[Provider]
+) -> onnxruntime.InferenceSession:
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # ONNX Runtime's own have no common parent
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{path} cannot be loaded by ONNX Runtime: {reason}") from error
+
+
+def _checked(providers: Sequence[Provider] | None) -> list[Provider]:
+    available = onnxruntime.get_available_providers()
+    if providers is None:
+        return [name for name in _PREFERRED if name in available]
+    providers = [providers] if isinstance(providers, str) else list(providers)
+    for provider in providers:
+        name = provider if isinstance(provider, str) else provider[0]
+        if name not in available:
+            raise ValueError(f"providers must be among {', '.join(available)}, received {name!r}.")
+    if not providers:
+        raise ValueError(f"providers must be some of {', '.join(available)}, received none.")
+    return providers
