@@ -37,6 +37,16 @@ def positive(name: str, value: Any) -> int:
     return value
 
 
+def sizes(name: str, values: Any) -> tuple[int, ...]:
+    """Integers of at least 1, one after another; there may be none."""
+    try:
+        return tuple(positive(name, value) for value in values)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must be whole numbers of at least 1, such as (32, 64), received {values!r}."
+        ) from None
+
+
 def image_shape(value: Any, free_sides: bool = False) -> tuple[Any, Any, int]:
     """(height, width, channels), all positive; the sides may be `None` where they may be free."""
     try:

@@ -59,8 +59,10 @@ class Model(Configured, Learner):
         if num_classes is not None:
             checks.positive("num_classes", num_classes)
         self.num_classes = num_classes
-        if average_decay is not None and not 0.0 < average_decay < 1.0:
-            raise ValueError(f"average_decay must be in (0, 1), received {average_decay}.")
+        if average_decay is not None and not (
+            isinstance(average_decay, int | float) and 0.0 < average_decay < 1.0
+        ):
+            raise ValueError(f"average_decay must be in (0, 1), received {average_decay!r}.")
         self.average_decay = average_decay
         self.seed = random.new_seed() if seed is None else checks.integer("seed", seed)
         # Counted here: the optimizer's own count is divided where gradients accumulate.

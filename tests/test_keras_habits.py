@@ -243,6 +243,14 @@ class TestConstructors:
         [
             (lambda: vae(encoder=3), "encoder must be a Keras model, received 3"),
             (lambda: vae(likelihood=3), r"likelihood must be an object such as .* received 3"),
+            (
+                lambda: VAE((4, 4, 1), 2, filters=None),
+                "filters must be whole numbers of at least 1, such as",
+            ),
+            (
+                lambda: pixel_cnn(average_decay="a"),
+                r"average_decay must be in \(0, 1\), received 'a'",
+            ),
             (lambda: pixel_cnn(likelihood=3), r"likelihood must be an object such as"),
             (lambda: pixel_cnn(dtype="float64"), "dtype must be float32, mixed_bfloat16 or"),
             (lambda: pixel_cnn(dtype="float16"), "received float16"),

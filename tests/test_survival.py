@@ -331,10 +331,13 @@ def test_writers_on_a_full_disk_keep_what_was_there(suffix, size, tmp_path):
         assert names(tmp_path) == {path.name}
 
 
-def test_an_export_to_a_full_disk_leaves_nothing(whole, tmp_path, capsys):
+@pytest.mark.parametrize("format", ["tf_saved_model", "onnx"])
+def test_an_export_to_a_full_disk_leaves_nothing(format, whole, tmp_path, capsys):
     with no_file_above(1000):
-        assert keras_gen("export", whole, "--output", tmp_path / "a") == 2
-    assert "File too large" in sentence(capsys)
+        assert keras_gen("export", whole, "--output", tmp_path / "a", "--format", format) == 2
+    said = sentence(capsys)
+    assert "filepath must be a place that can be written" in said
+    assert "File too large" in said
     assert not names(tmp_path)
 
 

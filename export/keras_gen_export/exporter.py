@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import json
 import os
@@ -81,8 +82,7 @@ def export(
         for folder in made:
             with contextlib.suppress(OSError):  # somebody else put something there
                 folder.rmdir()
-        if isinstance(error, OSError) or "No space left" in str(error):
-            reason = getattr(error, "strerror", None) or "No space left on device"
+        if reason := _of_the_disk(error):
             raise ValueError(
                 f"filepath must be a place that can be written, received {target}: {reason}."
             ) from error
@@ -90,6 +90,15 @@ def export(
     if verbose or verbose is None:
         _say(target, manifest)
     return manifest
+
+
+def _of_the_disk(error: BaseException) -> str | None:
+    """What the operating system said of a file, where that is what an error is about."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    # TensorFlow passes its words on among its own.
+    said = (os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
+    return next((words for words in said if words in str(error)), None)
 
 
 def _make_parents(target: Path) -> list[Path]:

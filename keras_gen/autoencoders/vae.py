@@ -98,7 +98,7 @@ class VAE(LatentModel, GenerativeModel):
         super().__init__(latent_dim=latent_dim, num_classes=num_classes, **kwargs)
         self.format = Images(image_shape, levels)
         self.image_shape, self.levels = self.format.image_shape, levels
-        self.filters = tuple(checks.positive("filters", size) for size in filters)
+        self.filters = checks.sizes("filters", filters)
         self.hidden_units = checks.positive("hidden_units", hidden_units)
         if beta < 0:
             raise ValueError(f"beta must be at least 0, received {beta}.")

@@ -83,7 +83,7 @@ class MADE(PixelModel):
         **kwargs: Any,
     ) -> None:
         super().__init__(image_shape, levels=levels, num_classes=num_classes, **kwargs)
-        self.hidden_units = tuple(checks.positive("hidden_units", units) for units in hidden_units)
+        self.hidden_units = checks.sizes("hidden_units", hidden_units)
         if not self.hidden_units:
             raise ValueError("hidden_units must name at least one layer, received none.")
         if ordering not in ORDERINGS:

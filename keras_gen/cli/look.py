@@ -160,7 +160,9 @@ def _labels(model: Model, num: int, label: int | None) -> np.ndarray | int | Non
     import numpy as np
 
     if model.num_classes is None:
-        return label  # the model refuses one
+        if label is not None:
+            raise ValueError(f"label must not be given: this {type(model).__name__} knows none.")
+        return None
     return np.arange(num) % model.num_classes if label is None else label
 
 
