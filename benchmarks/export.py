@@ -111,9 +111,9 @@ def sizes(arguments: argparse.Namespace) -> None:
         model = built(name)
         weights = sum(np.asarray(weight).nbytes for weight in model.weights)
         row = [name, f"{weights / 1e6:.2f}"]
-        for least in (shared_weights.LEAST, float("inf")):
+        for least in (shared_weights.LEAST_BYTES, float("inf")):
             folder = Path(tempfile.mkdtemp()) / "artefact"
-            with mock.patch.object(shared_weights, "LEAST", least):
+            with mock.patch.object(shared_weights, "LEAST_BYTES", least):
                 model.export(folder, format="onnx", verbose=False)
             size = sum(path.stat().st_size for path in folder.iterdir())
             row += [f"{size / 1e6:.2f}", f"{size / weights:.2f}"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import glob
 import os
 from collections.abc import Callable, Iterator
@@ -13,17 +12,9 @@ from typing import Any
 import filelock
 import psutil
 
+from keras_gen_export.places import UnwritableError, made, of_the_disk, reason
+
 LOCK = ".lock"
-
-_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES)
-
-
-class UnwritableError(ValueError):
-    """A place that cannot be written, or no longer, such as a disk that is full."""
-
-    def __init__(self, name: str, place: Any, why: str) -> None:
-        super().__init__(f"{name} must be a place that can be written, received {place}: {why}.")
-        self.why = why
 
 
 def write_beside(path: Any, write: Callable[[Path], Any], name: str = "output") -> Path:
@@ -67,33 +58,6 @@ def write_beside(path: Any, write: Callable[[Path], Any], name: str = "output") 
 
 
 @contextlib.contextmanager
-def made(folder: Path, name: str) -> Iterator[None]:
-    """A folder, made with those above it; what was made goes again if an error finds it empty.
-
-    Args:
-        folder: to make.
-        name: of the argument that said which, for the message.
-
-    Raises:
-        UnwritableError: it cannot be made.
-    """
-    folder = folder.absolute()
-    missing: list[Path] = []
-    try:
-        try:
-            missing += [each for each in (folder, *folder.parents) if not each.exists()]
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UnwritableError(name, folder, reason(error)) from error
-        yield
-    except BaseException:
-        for each in missing:
-            with contextlib.suppress(OSError):  # somebody put something there
-                each.rmdir()
-        raise
-
-
-@contextlib.contextmanager
 def alone_in(folder: Path, name: str = "run") -> Iterator[None]:
     """Keeps other processes that ask for the same from a folder; ends with the process, however.
 
@@ -125,25 +89,6 @@ def alone_in(folder: Path, name: str = "run") -> Iterator[None]:
 def is_unfinished(path: Path) -> bool:
     """Whether a file in a folder that nobody else writes into was left half-written."""
     return path.name.startswith(".") and path.stem.endswith(".part")
-
-
-def reason(error: BaseException) -> str:
-    """Why a file could not be read or written, in a few words."""
-    said = of_the_disk(error) or str(error).strip() or type(error).__name__
-    return said.splitlines()[0].rstrip(".")
-
-
-def of_the_disk(error: BaseException) -> str | None:
-    """What the operating system said of a file, if that is what an error is about, or came of."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    # Libraries written in C++ pass on its words among theirs.
-    for said in map(os.strerror, _OF_THE_DISK):
-        if said in str(error):
-            return said
-    # A file that cannot be written is often one that cannot be closed either, which hides why.
-    before = error.__cause__ or error.__context__
-    return of_the_disk(before) if before is not None else None
 
 
 def _beside(path: Path, process: int | str) -> Path:

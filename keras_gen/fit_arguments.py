@@ -12,6 +12,27 @@ if TYPE_CHECKING:
     from keras_gen.model import Model
 
 
+def parted(x: Any, given: Any = None) -> tuple[Any, dict[str, Any]]:
+    """Parts what a batch is into stored data, and by name what it comes with.
+
+    Args:
+        x: stored data, or a dict of it as "x" and of conditions.
+        given: labels, or a dict of conditions.
+
+    Raises:
+        ValueError: a dict without "x".
+    """
+    conditions = dict(given) if isinstance(given, Mapping) else {"labels": given}
+    if not isinstance(x, Mapping):
+        return x, conditions
+    if "x" not in x:
+        raise ValueError(
+            "a batch must be x, (x, labels) or (x, conditions), or a dict with x in it, received a "
+            f"dict of {', '.join(map(str, x))}."
+        )
+    return x["x"], conditions | {name: value for name, value in x.items() if name != "x"}
+
+
 def check_examples(model: Model, x: Any, y: Any) -> None:
     """Refuses arrays that a model does not take; datasets are checked batch by batch as they come.
 
@@ -27,12 +48,7 @@ def check_examples(model: Model, x: Any, y: Any) -> None:
         raise ValueError(
             f"x must be an array or a dataset, received a {type(x).__name__} of {len(x)}."
         )
-    given = dict(y) if isinstance(y, Mapping) else {"labels": y}
-    if isinstance(x, Mapping):
-        if "x" not in x:
-            raise ValueError(f"x must be in the dict, received {', '.join(map(str, x))}.")
-        given |= {name: value for name, value in x.items() if name != "x"}
-        x = x["x"]
+    x, given = parted(x, y)
     if not isinstance(x, np.ndarray):
         return
     model.check_data(x)
@@ -84,7 +100,7 @@ def refuse_weights(**weights: Any) -> None:
             raise ValueError(f"{name} must be None: examples count alike.")
 
 
-def monitor_terms(callbacks: Any, terms: Iterable[str]) -> None:
+def set_directions(callbacks: Any, terms: Iterable[str]) -> None:
     """Lets callbacks that monitor a model's terms know that less of them is better.
 
     Keras knows the direction of its own metrics alone.

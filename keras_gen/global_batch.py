@@ -38,8 +38,8 @@ def clipped_together(
 
     Returns:
         The gradients; where the optimizer clips, this replica's even share of the clipped sum,
-        which is too small to be clipped again. Gradients that accumulate over steps, or whose loss
-        is scaled, stay as they are.
+        which is too small to be clipped again. Gradients that accumulate over steps stay as they
+        are, and so do those of a `LossScaleOptimizer`, which has no limits of its own.
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     limits = (

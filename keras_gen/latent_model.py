@@ -12,7 +12,8 @@ from keras_gen import checks, random
 from keras_gen.model import Conditions, Model
 from keras_gen.random import Noise
 from keras_gen.signature import DECISION, NUMBER, Input, Output, Signature
-from keras_gen_export.walks import great_circle
+from keras_gen_export import inputs as checking
+from keras_gen_export import walks
 
 tfd = tfp.distributions
 
@@ -133,7 +134,7 @@ class LatentModel(Model):
         Args:
             start: float `[n, latent_dim]`, or a dict of arrays where latents have names.
             end: likewise.
-            num_steps: examples of each walk, both ends included; at least 2.
+            num_steps: examples of each walk, both ends included; 2 to 10 000.
             labels: ints in `[0, num_classes)`, one or `[n]`; of a conditional model only.
             **conditions: what an example comes with beside labels.
 
@@ -153,22 +154,13 @@ class LatentModel(Model):
         start, end = (
             self._check_latents(name, value) for name, value in (("start", start), ("end", end))
         )
-        num = len(next(iter(start.values())))
-        for name in start:
-            checks.shaped("end", end[name], start[name].shape)
-        shares = np.linspace(0.0, 1.0, checks.in_range("num_steps", num_steps, 2, 10_000))
-        walks = {name: great_circle(start[name], end[name], shares) for name in start}
-        walks = {name: walk.reshape(-1, *walk.shape[2:]) for name, walk in walks.items()}
-        inputs = self.condition_inputs()
-        repeated = {
-            # A condition of each walk, for each of its steps; one for all stays as it is.
-            name: np.repeat(value, num_steps, axis=0)
-            if name in inputs and np.ndim(value) == len(inputs[name].shape)
-            else value
-            for name, value in {"labels": labels, **conditions}.items()
-        }
-        decoded = self.run("decode", **walks, **repeated)[self.format.name]
-        return decoded.reshape(num, num_steps, *decoded.shape[1:])
+
+        def decode(**inputs: Any) -> np.ndarray:
+            return self.run("decode", **inputs)[self.format.name]
+
+        inputs = {name: value.describe() for name, value in self.condition_inputs().items()}
+        given = {"labels": labels, **conditions}
+        return walks.interpolate(decode, inputs, start, end, num_steps, given)
 
     def encode(self, x: Any, labels: Any = None, **conditions: Any) -> Any:
         """The latents of each example; of a model with a posterior, its mean.
@@ -212,10 +204,10 @@ class LatentModel(Model):
             raise ValueError(
                 f"{name} must be {' and '.join(inputs)}, received {' and '.join(named)}."
             )
-        arrays = {key: inputs[key].check(name, value) for key, value in named.items()}
-        for key, value in arrays.items():
-            checks.shaped(name, value, inputs[key].shape)
-        return arrays
+        return {
+            key: checking.check_batch(name, value, inputs[key].describe())
+            for key, value in named.items()
+        }
 
     def _nest(self, inputs: dict[str, Any]) -> tuple[Any, Conditions]:
         """Parts a signature's inputs into the nest of latents and conditions."""

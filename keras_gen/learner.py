@@ -43,6 +43,11 @@ class Learner(TrainingStep, keras.Model):
         """The weights that `average_decay` averages."""
         return self.trainable_variables
 
+    def check_batch_size(self, batch_size: int) -> None:
+        """Refuses a size of batches that the model cannot learn from."""
+
+    # ---- what a user calls -----------------------------------------------------------------------
+
     def compile(
         self, optimizer: Any = None, loss: Any = None, *, jit_compile: bool = False, **kwargs: Any
     ) -> None:
@@ -125,14 +130,15 @@ class Learner(TrainingStep, keras.Model):
             A `keras.callbacks.History`.
 
         Raises:
-            ValueError: data of another kind or shape, or out of range.
+            ValueError: data of another kind or shape, or, in arrays, out of range.
+            tf.errors.InvalidArgumentError: a dataset's values are out of range.
         """
         if x is None:
             raise ValueError("x must be given: stored data, or a dataset of it.")
         fit_arguments.refuse_weights(class_weight=class_weight, sample_weight=sample_weight)
         fit_arguments.check_examples(self, x, y)
         fit_arguments.check_held_out(self, validation_data)
-        fit_arguments.monitor_terms(callbacks, self.terms)
+        fit_arguments.set_directions(callbacks, self.terms)
         if isinstance(x, np.ndarray):
             self.check_batch_size(32 if batch_size is None else batch_size)
         if self._adapted is not None and not int(self._adapted.numpy()):
@@ -153,9 +159,6 @@ class Learner(TrainingStep, keras.Model):
             validation_batch_size=validation_batch_size,
             validation_freq=validation_freq,
         )
-
-    def check_batch_size(self, batch_size: int) -> None:
-        """Refuses a size of batches that the model cannot learn from."""
 
     def _adapt(self, x: Any, y: Any, batch_size: int | None) -> Any:
         """Starts what starts from data, and gives what `fit` takes in place of `x`."""
@@ -191,13 +194,14 @@ class Learner(TrainingStep, keras.Model):
             callbacks: of Keras.
             return_dict: whether to give all terms by name.
             averages: whether to measure the average of the weights.
-            **kwargs: of `keras.Model.evaluate`.
+            **kwargs: what Keras's own `fit` passes on.
 
         Returns:
             The terms' means: a list of them, or a dict with `return_dict=True`.
 
         Raises:
-            ValueError: data of another kind or shape, or out of range.
+            ValueError: data of another kind or shape, or, in arrays, out of range.
+            tf.errors.InvalidArgumentError: a dataset's values are out of range.
         """
         fit_arguments.refuse_weights(sample_weight=sample_weight)
         fit_arguments.check_examples(self, x, y)
@@ -217,7 +221,7 @@ class Learner(TrainingStep, keras.Model):
 
     @contextlib.contextmanager
     def _evaluating_averages(self) -> Iterator[None]:
-        """Within it, `test_step` reads the averages: a graph beside that of the weights."""
+        """Within it, `evaluate` measures the averages, by a compiled step of their own."""
         of_weights, self.test_function = self.test_function, self._test_of_averages
         self._evaluates_averages = True
         try:

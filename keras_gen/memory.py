@@ -10,7 +10,8 @@ from typing import Any
 import psutil
 import tensorflow as tf
 
-# A weight that is trained comes with its gradient and two averages of Adam's.
+# A weight that is trained comes with its gradient and two averages of Adam's. All variables are
+# counted so, those that do not learn too: an upper bound.
 _TRAINED = 4
 
 

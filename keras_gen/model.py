@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gen import checks, random
+from keras_gen import checks, fit_arguments, random
 from keras_gen.averages import Averages, reading
 from keras_gen.configuration import Configured, constructor_options
 from keras_gen.formats import Format
@@ -60,7 +60,7 @@ class Model(Configured, Learner):
             checks.positive("num_classes", num_classes)
         self.num_classes = num_classes
         if average_decay is not None and not (
-            isinstance(average_decay, int | float) and 0.0 < average_decay < 1.0
+            isinstance(average_decay, int | float | np.floating) and 0.0 < average_decay < 1.0
         ):
             raise ValueError(f"average_decay must be in (0, 1), received {average_decay!r}.")
         self.average_decay = average_decay
@@ -142,8 +142,8 @@ class Model(Configured, Learner):
             inputs: stored data, or a dict of it as "x" and of conditions.
             training: must be `False`: models train by `fit`.
         """
-        given = dict(inputs) if isinstance(inputs, dict) else {"x": inputs}
-        x = self.forward_input().check_in_graph("x", given.pop("x"))
+        x, given = fit_arguments.parted(inputs)
+        x = self.forward_input().check_in_graph("x", x)
         with self.reading_averages():
             return self.forward(x, self._conditions(x, given))
 

@@ -102,7 +102,7 @@ def start(folder: Any, configuration: Configuration, model_class: type[Model]) -
     folder = Path(folder)
     _check(configuration)
     with made(folder, "run"), alone_in(folder):
-        if any(not _is_of_no_account(path) for path in folder.iterdir()):
+        if any(not _is_leftover(path) for path in folder.iterdir()):
             raise ValueError(
                 f"run must be a new or empty folder, received {folder}; --resume goes on with a "
                 "run that was interrupted."
@@ -275,12 +275,10 @@ def _check(configuration: Configuration) -> None:
     rate = configuration.optimizer.get("learning_rate", 1.0)
     if not (isinstance(rate, int | float) and math.isfinite(rate) and rate > 0.0):
         raise ValueError(f"learning_rate must be finite and above 0, received {rate}.")
-    momentum = configuration.optimizer.get("ema_momentum", 0.0)
-    if not (isinstance(momentum, int | float) and 0.0 <= momentum < 1.0):
-        raise ValueError(f"ema_momentum must be at least 0 and less than 1, received {momentum}.")
+    checks.share("ema_momentum", configuration.optimizer.get("ema_momentum", 0.0))
 
 
-def _is_of_no_account(path: Path) -> bool:
+def _is_leftover(path: Path) -> bool:
     """Whether a file in a run folder is what a start that failed, or was killed, left behind."""
     return path.name == LOCK or is_unfinished(path)
 

@@ -1,4 +1,4 @@
-"""TensorFlow's remarks on the machine, kept back where its own setting says so."""
+"""TensorFlow's log lines at import, held back where TF_CPP_MIN_LOG_LEVEL asks for it."""
 
 from __future__ import annotations
 

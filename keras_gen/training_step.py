@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from keras_gen import random
-from keras_gen.fit_arguments import refuse_weights
+from keras_gen.fit_arguments import parted, refuse_weights
 from keras_gen.global_batch import clipped_together, place_in_global_batch
 from keras_gen.random import Noise, Purpose
 
@@ -48,15 +48,7 @@ class TrainingStep:
         """
         x, given, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         refuse_weights(sample_weight=sample_weight)
-        given = dict(given) if isinstance(given, dict) else {"labels": given}
-        if isinstance(x, dict):
-            if "x" not in x:
-                raise ValueError(
-                    "a batch must be x, (x, labels) or (x, conditions), or a dict with x in it, "
-                    f"received a dict of {', '.join(map(str, x))}."
-                )
-            given |= {name: value for name, value in x.items() if name != "x"}
-            x = x["x"]
+        x, given = parted(x, given)
         x = self.format.check_in_graph(x)
         return x, self._conditions(x, given)
 

@@ -32,3 +32,9 @@ def shared_data() -> pathlib.Path:
     if not _SHARED.is_dir():
         pytest.skip("the real data sets are not beside the repository")
     return _SHARED
+
+
+@pytest.fixture(scope="session")
+def two_replicas() -> tf.distribute.MirroredStrategy:
+    """One strategy for all tests of a process: several would number their collectives alike."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

@@ -195,13 +195,6 @@ def test_evaluation_is_of_each_example_alone(entry, life):
             )
 
 
-@pytest.fixture(scope="session")
-def two_replicas():
-    # One for all models, and for good: strategies of one process would number their collectives
-    # alike.
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-
-
 def stepped(entry, strategy, shares):
     """A model after one step of SGD, each replica with its share of a batch."""
     with strategy.scope():

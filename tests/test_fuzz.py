@@ -15,7 +15,7 @@ from keras_gen import cli, data
 pytestmark = pytest.mark.slow
 
 NUM_MUTATIONS = 500
-PARTS = 10  # of the list, so that a failure names a fiftieth of it
+PARTS = 10  # of the list, so that a failure names a tenth of it
 
 # What stands in a place where something else was meant.
 VALUES = ["", "0", "-1", "1", "7", "2.5", "nan", "inf", "9" * 25, "None", "()", "(1,)", "'a'", "[]"]

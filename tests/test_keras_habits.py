@@ -92,7 +92,7 @@ class TestData:
         [
             ({}, "x must be given: stored data, or a dataset of it"),
             ({"x": [IMAGES]}, "x must be an array or a dataset, received a list of 1"),
-            ({"x": {"image": IMAGES}}, "x must be in the dict, received image"),
+            ({"x": {"image": IMAGES}}, "or a dict with x in it, received a dict of image"),
             ({"x": dataset({"image": IMAGES, "label": LABELS})}, "received a dict of image, label"),
             ({"x": IMAGES[:0]}, "x must have at least one example, received none"),
             ({"x": IMAGES, "y": IMAGES}, r"labels must have shape \[n\], received \[16, 4, 4, 1\]"),
@@ -172,9 +172,9 @@ class TestTraining:
         with pytest.warns(UserWarning, match="does not have any trainable weights"):
             history = model.fit(images, verbose=0).history
         assert np.isfinite(history["loss"]).all()
-        trained = {weight.path for weight in model.weights if "moving" not in weight.path}
+        stays = {weight.path for weight in model.weights if "moving" not in weight.path}
         for weight, old in zip(model.weights, before, strict=True):
-            if weight.path in trained and weight.name != "steps":
+            if weight.path in stays and weight.name != "steps":
                 np.testing.assert_array_equal(weight, old)
 
     def test_one_player_frozen(self):
@@ -199,10 +199,9 @@ class TestTraining:
         assert excess == pytest.approx(penalty, rel=1e-4)
 
     @pytest.mark.parametrize("limit", ["clipnorm", "global_clipnorm", "clipvalue"])
-    def test_replicas_clip_the_sum_of_their_gradients(self, limit):
+    def test_replicas_clip_the_sum_of_their_gradients(self, limit, two_replicas):
         moved = []
-        two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-        for strategy in (tf.distribute.get_strategy(), two):
+        for strategy in (tf.distribute.get_strategy(), two_replicas):
             with strategy.scope():
                 keras.utils.set_random_seed(0)
                 model = pixel_cnn()

@@ -222,13 +222,14 @@ class TestStartAverageAndGroups:
         assert int(models[1].steps) == 4
         assert_same_weights(*models)
 
-    def test_replicas_start_from_the_global_batch(self):
+    def test_replicas_start_from_the_global_batch(self, two_replicas):
         x, _ = points_alone(64)
-        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-        with strategy.scope():
+        with two_replicas.scope():
             model = self.compiled()
         batches = tf.data.Dataset.from_tensor_slices(x).batch(16)
-        model.fit(strategy.experimental_distribute_dataset(batches), steps_per_epoch=4, verbose=0)
+        model.fit(
+            two_replicas.experimental_distribute_dataset(batches), steps_per_epoch=4, verbose=0
+        )
         np.testing.assert_allclose(model.loc, x[:16].mean(axis=0), rtol=1e-5)
 
     def test_averages_are_what_sampling_and_exports_use(self, tmp_path):

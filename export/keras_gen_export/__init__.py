@@ -1,7 +1,7 @@
 """Artefacts: a model's signatures as SavedModel or ONNX, with a manifest, verified.
 
-The package knows models by what `signatures()` gives, and never imports one. Importing it, or
-`keras_gen_export.runtime`, needs no TensorFlow.
+The package knows models by what `signatures()` and `get_config()` give, and never imports one.
+Importing it, or `keras_gen_export.runtime`, needs no TensorFlow.
 """
 
 from __future__ import annotations

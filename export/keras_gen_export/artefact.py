@@ -6,24 +6,25 @@ is NumPy, and the same for both.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from keras_gen_export import checks, walks
 from keras_gen_export import inputs as checking
 from keras_gen_export.seeds import spread
-from keras_gen_export.walks import great_circle
 
 Arrays = dict[str, np.ndarray]
+# A signature as a runtime gives it: all inputs, checked, to all outputs.
+Function = Callable[[Arrays], Arrays]
 
 
 class Artefact:
     """An artefact's signatures, as functions on NumPy arrays, and a model's verbs.
 
-    A verb takes and gives what the model's method of that name does; an artefact has those that its
-    signatures allow.
+    A verb takes and gives what the model's method of that name does; those whose signature it lacks
+    raise a ValueError.
 
     Attributes:
         manifest: what the folder says of itself.
@@ -32,9 +33,7 @@ class Artefact:
             defaults may be left out.
     """
 
-    def __init__(
-        self, manifest: Mapping[str, Any], functions: Mapping[str, Callable[[Arrays], Arrays]]
-    ) -> None:
+    def __init__(self, manifest: Mapping[str, Any], functions: Mapping[str, Function]) -> None:
         self.manifest = manifest
         self.signatures: dict[str, Callable[..., Arrays]] = {
             name: self._checked(name, functions[name]) for name in manifest["signatures"]
@@ -87,7 +86,7 @@ class Artefact:
         Example:
             >>> artefact.sample(16, seed=0, temperature=0.8)
         """
-        seeds = _seeds(seed, _at_least("num_samples", num_samples, 1))
+        seeds = _seeds(seed, checks.positive("num_samples", num_samples))
         return self.run("sample", seeds=seeds, labels=labels, **conditions_and_settings)["samples"]
 
     def complete(
@@ -119,14 +118,7 @@ class Artefact:
         """
         data = self._data("complete", x)
         (x,) = data.values()
-        mask = np.asarray(mask)
-        if mask.dtype != bool:
-            raise ValueError(f"mask must be bool, received dtype {mask.dtype}.")
-        if mask.shape not in (x.shape, x.shape[1:]):
-            raise ValueError(
-                f"mask must have shape {list(x.shape)} or {list(x.shape[1:])}, received "
-                f"{list(mask.shape)}."
-            )
+        mask = checks.mask("mask", mask, x.shape)
         drawn = {"mask": mask, "seeds": _seeds(seed, len(x)), "labels": labels}
         return self.run("complete", **data, **drawn, **conditions_and_settings)["samples"]
 
@@ -166,10 +158,15 @@ class Artefact:
         if length is None:
             length = self.manifest["model"]["config"]["length"]
             length = min(length, data.get("longest", length + given) - given)
-        whole = given + _at_least("length", length, 1)
+        whole = given + checks.positive("length", length)
+        vocabulary = "".join(map(chr, data["values"]))
+        if unknown := "".join(sorted(set("".join(prompts)) - set(vocabulary))):
+            raise ValueError(
+                f"text must be in the vocabulary, {vocabulary!r}, received {unknown!r}."
+            )
         # What is to be drawn may be any character: the first.
-        filler = chr(data["values"][0])
-        x = np.array([[ord(c) for c in text.ljust(whole, filler)] for text in prompts], np.int32)
+        filled = [text.ljust(whole, vocabulary[0]) for text in prompts]
+        x = np.array([[ord(c) for c in text] for text in filled], np.int32)
         mask = np.arange(whole) < np.array([[len(text)] for text in prompts])
         drawn = self.complete(x, mask, labels, seed, **settings)
         texts = [
@@ -243,7 +240,7 @@ class Artefact:
         seeds = _seeds(seed, len(x))
         labels = None if labels is None else np.broadcast_to(labels, len(x))
         bounds = []
-        for begin in range(0, len(x), _at_least("batch_size", batch_size, 1)):
+        for begin in range(0, len(x), checks.positive("batch_size", batch_size)):
             part = slice(begin, begin + batch_size)
             inputs = {
                 name: x[part],
@@ -317,7 +314,7 @@ class Artefact:
         Args:
             start: float `[n, latent_dim]`, or a dict of arrays where latents have names.
             end: likewise.
-            num_steps: examples of each walk, both ends included; at least 2.
+            num_steps: examples of each walk, both ends included; 2 to 10 000.
             labels: ints in `[0, num_classes)`, one or `[n]`, of a conditional model.
             **conditions: what an example comes with beside labels.
 
@@ -332,22 +329,14 @@ class Artefact:
             (1, 8, 28, 28, 1)
         """
         start, end = self._latents("start", start), self._latents("end", end)
-        for name in start:
-            if name not in end or end[name].shape != start[name].shape:
-                raise ValueError("end must have the latents of start, of the same shapes.")
-        shares = np.linspace(0.0, 1.0, _at_least("num_steps", num_steps, 2))
-        walks = {name: great_circle(start[name], end[name], shares) for name in start}
-        walks = {name: walk.reshape(-1, *walk.shape[2:]) for name, walk in walks.items()}
-        described = self._described("decode")["inputs"]
-        repeated = {
-            # A condition of each walk, for each of its steps; one for all stays as it is.
-            name: np.repeat(value, num_steps, axis=0)
-            if name in described and np.ndim(value) == len(described[name]["shape"])
-            else value
-            for name, value in {"labels": labels, **conditions}.items()
-        }
-        (decoded,) = self.run("decode", **walks, **repeated).values()
-        return decoded.reshape(-1, num_steps, *decoded.shape[1:])
+
+        def decode(**inputs: Any) -> np.ndarray:
+            (decoded,) = self.run("decode", **inputs).values()
+            return decoded
+
+        inputs = self._described("decode")["inputs"]
+        given = {"labels": labels, **conditions}
+        return walks.interpolate(decode, inputs, start, end, num_steps, given)
 
     def translate(self, x: Any, labels: Any = None, **conditions: Any) -> np.ndarray:
         """Translates data, as `model.translate` does.
@@ -370,16 +359,7 @@ class Artefact:
 
     # ---- within ----------------------------------------------------------------------------------
 
-    def __getattr__(self, name: str) -> Callable[..., Arrays]:
-        """A signature that is no verb, as a function of its inputs by name."""
-        signatures = self.__dict__.get("signatures", {})
-        if name not in signatures:
-            raise AttributeError(
-                f"this artefact has no signature {name!r}; it has {', '.join(signatures)}."
-            )
-        return signatures[name]
-
-    def _checked(self, name: str, function: Callable[[Arrays], Arrays]) -> Callable[..., Arrays]:
+    def _checked(self, name: str, function: Function) -> Callable[..., Arrays]:
         described = self.manifest["signatures"][name]["inputs"]
 
         def checked(**inputs: Any) -> Arrays:
@@ -407,7 +387,7 @@ class Artefact:
     def _data(self, name: str, x: Any) -> Arrays:
         """Checked data of a signature, under the name of its input."""
         key, description = self._data_input(name)
-        return {key: _batch("x", x, description)}
+        return {key: checking.check_batch("x", x, description)}
 
     def _latents(self, name: str, latents: Any) -> Arrays:
         """Checked latents by name; one vector's name is "latents"."""
@@ -415,36 +395,12 @@ class Artefact:
         named = latents if isinstance(latents, dict) else {"latents": latents}
         for key in named.keys() - described.keys():
             raise ValueError(f"{name} must be among {', '.join(described)}, received {key}.")
-        return {key: _batch(name, value, described[key]) for key, value in named.items()}
-
-
-def _batch(name: str, value: Any, description: dict[str, Any]) -> np.ndarray:
-    array = checking.check(name, value, description)
-    if array.ndim < len(description["shape"]):
-        raise ValueError(
-            f"{name} must have a batch axis first, received shape {list(array.shape)}."
-        )
-    return array
+        return {
+            key: checking.check_batch(name, value, described[key]) for key, value in named.items()
+        }
 
 
 def _seeds(seed: int | None, num: int) -> np.ndarray:
     if seed is None:
         seed = int(np.random.default_rng().integers(2**31))
-    seed = _integer("seed", seed)
-    if not -(2**63) <= seed < 2**63:
-        raise ValueError(f"seed must be {-(2**63)} to {2**63 - 1}, received {seed}.")
-    return spread(seed, num)
-
-
-def _at_least(name: str, value: Any, minimum: int) -> int:
-    value = _integer(name, value)
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, received {value}.")
-    return value
-
-
-def _integer(name: str, value: Any) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise ValueError(f"{name} must be an integer, received {value!r}.") from None
+    return spread(checks.in_range("seed", seed, -(2**63), 2**63 - 1), num)

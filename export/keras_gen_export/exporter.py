@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import importlib
 import json
 import os
@@ -13,14 +11,13 @@ from typing import Any
 from keras_gen_export import manifest as manifests
 from keras_gen_export.inputs import check_known
 from keras_gen_export.logs import quiet
+from keras_gen_export.places import made
 from keras_gen_export.progress import progress_line
 from keras_gen_export.staging import staging_folder
 from keras_gen_export.verification import measure
 
-# Each with the module that writes it, imported on use.
-FORMATS = {"tf_saved_model": "saved_model", "onnx": "onnx"}
-# What runs each where it is verified.
-RUNTIMES = {"tf_saved_model": "tensorflow", "onnx": "onnxruntime"}
+# Each with the module that writes it, imported on use, and with what runs it where it is verified.
+FORMATS = {"tf_saved_model": ("saved_model", "tensorflow"), "onnx": ("onnx", "onnxruntime")}
 
 
 def export(
@@ -54,7 +51,7 @@ def export(
     """
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, received {format!r}.")
-    writer = importlib.import_module(f"keras_gen_export.{FORMATS[format]}")
+    writer = importlib.import_module(f"keras_gen_export.{FORMATS[format][0]}")
 
     target = Path(filepath)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
@@ -63,57 +60,27 @@ def export(
     known = {name: None for each in signatures.values() for name in each.choices}
     check_known(choices, known, "choices")
     signatures = {name: each.choose(choices) for name, each in signatures.items()}
-    made = _make_parents(target)
     what = f"Exporting {type(model).__name__} to {target}"
-    try:
-        # An export traces many graphs on purpose: TensorFlow need not warn of it.
-        with (
-            staging_folder(target) as staging,
-            progress_line(what, 2 * len(signatures)) as progress,
-            quiet("tensorflow"),
-        ):
-            writer.write(model, signatures, staging, progress)
-            manifest = _manifest(model, signatures, format)
-            manifest["verification"] = measure(staging, manifest, signatures, seed, progress)
-            manifests.write(staging, manifest)
-            os.chmod(staging, 0o755)  # mkdtemp's folders are their owner's alone
-            os.replace(staging, target)
-    except BaseException as error:
-        for folder in made:
-            with contextlib.suppress(OSError):  # somebody else put something there
-                folder.rmdir()
-        if reason := _of_the_disk(error):
-            raise ValueError(
-                f"filepath must be a place that can be written, received {target}: {reason}."
-            ) from error
-        raise
+    # An export traces many graphs on purpose: TensorFlow need not warn of it.
+    with (
+        made(target.parent, "filepath"),
+        staging_folder(target, "filepath") as staging,
+        progress_line(what, 2 * len(signatures)) as progress,
+        quiet("tensorflow"),
+    ):
+        writer.write(signatures, staging, progress)
+        manifest = _manifest(model, signatures, format)
+        manifest["verification"] = measure(staging, manifest, signatures, seed, progress)
+        manifests.write(staging, manifest)
+        os.chmod(staging, 0o755)  # mkdtemp's folders are their owner's alone
+        os.replace(staging, target)
     if verbose or verbose is None:
         _say(target, manifest)
     return manifest
 
 
-def _of_the_disk(error: BaseException) -> str | None:
-    """What the operating system said of a file, where that is what an error is about."""
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    # TensorFlow passes its words on among its own.
-    said = (os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
-    return next((words for words in said if words in str(error)), None)
-
-
-def _make_parents(target: Path) -> list[Path]:
-    """Makes the folders above the target, and gives those made, innermost first."""
-    missing = [folder for folder in target.absolute().parents if not folder.exists()]
-    try:
-        target.absolute().parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(
-            f"filepath must be a place that can be written, received {target}: {error.strerror}."
-        ) from error
-    return missing
-
-
 def _manifest(model: Any, signatures: dict[str, Any], format: str) -> dict[str, Any]:
+    runtime = FORMATS[format][1]
     packages = ["tensorflow", "keras", "tensorflow_probability"]
     if format == "onnx":
         packages += ["tf2onnx", "onnx", "onnxruntime"]
@@ -127,7 +94,7 @@ def _manifest(model: Any, signatures: dict[str, Any], format: str) -> dict[str, 
         },
         "signatures": manifests.describe(signatures),
         "versions": {name: _version(name) for name in packages},
-        "verified_in": [{"runtime": RUNTIMES[format], "version": _version(RUNTIMES[format])}],
+        "verified_in": [{"runtime": runtime, "version": _version(runtime)}],
     }
 
 

@@ -78,6 +78,22 @@ def check(name: str, value: Any, description: Mapping[str, Any]) -> np.ndarray:
     return value.astype(dtype, copy=False)
 
 
+def check_batch(name: str, value: Any, description: Mapping[str, Any]) -> np.ndarray:
+    """Gives a batch as an array of its dtype: with its batch axis, and at least one example.
+
+    Raises:
+        ValueError: it is no batch, of another kind or shape, or out of range.
+    """
+    array = check(name, value, description)
+    if array.ndim < len(description["shape"]):
+        raise ValueError(
+            f"{name} must have a batch axis first, received shape {list(array.shape)}."
+        )
+    if not len(array):
+        raise ValueError(f"{name} must have at least one example, received none.")
+    return array
+
+
 def wrong_kind(name: str, received: Any, description: Mapping[str, Any]) -> str:
     """Says that a dtype is of another kind, and what the description hints at."""
     hint = description.get("hint")

@@ -120,7 +120,7 @@ def _rename_inputs(graph: onnx.GraphProto, renamed: dict[str, str]) -> None:
 
 
 def _give_by_identities(graph: onnx.GraphProto) -> None:
-    """Sees to it that a node of the graph gives each of its outputs."""
+    """Outputs of a body or branch that are inputs, or lie outside, are given by an `Identity`."""
     given = {name for node in graph.node for name in node.output}
     for number, output in enumerate(graph.output):
         if output.name not in given:

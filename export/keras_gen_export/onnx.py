@@ -20,9 +20,7 @@ from keras_gen_export.shared_weights import SharedWeights
 OPSET = 18  # The first with bitwise operations, the last that tf2onnx writes.
 
 
-def write(
-    model: Any, signatures: dict[str, Any], folder: Path, progress: Progress = silent
-) -> None:
+def write(signatures: dict[str, Any], folder: Path, progress: Progress = silent) -> None:
     """Writes each signature as `<name>.onnx` into `folder`, and beside them their weights."""
     weights = SharedWeights(folder)
     for name, signature in signatures.items():

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from keras_gen_export.artefact import Artefact
+from keras_gen_export.artefact import Arrays, Artefact, Function
 from keras_gen_export.graphs import graph_on_cpu
 from keras_gen_export.logs import quiet
+from keras_gen_export.places import reason
 from keras_gen_export.progress import Progress, silent
 
 
-def write(
-    model: keras.Model, signatures: dict[str, Any], folder: Path, progress: Progress = silent
-) -> None:
+def write(signatures: dict[str, Any], folder: Path, progress: Progress = silent) -> None:
     """Writes all signatures into `folder`; the first also becomes "serving_default"."""
     archive = keras.export.ExportArchive()  # it finds the variables that the functions read
     for name, signature in signatures.items():
@@ -42,20 +39,17 @@ def load(folder: Path, manifest: dict[str, Any]) -> Artefact:
     try:
         return Artefact(manifest, functions(folder))
     except (OSError, RuntimeError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{folder} cannot be loaded by TensorFlow: {reason}") from error
+        raise ValueError(f"{folder} cannot be loaded by TensorFlow: {reason(error)}.") from error
 
 
-def functions(
-    folder: Path,
-) -> dict[str, Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]]:
+def functions(folder: Path) -> dict[str, Function]:
     """The signatures in a session, as TensorFlow Serving and the C API load them, by name."""
     session = tf.compat.v1.Session(graph=tf.Graph())
     with session.graph.as_default(), quiet("tensorflow"):
         meta_graph = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
 
-    def function_of(definition: Any) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
-        def function(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def function_of(definition: Any) -> Function:
+        def function(arrays: Arrays) -> Arrays:
             feed = {definition.inputs[name].name: value for name, value in arrays.items()}
             fetch = {name: tensor.name for name, tensor in definition.outputs.items()}
             return session.run(fetch, feed)

@@ -13,8 +13,8 @@ from keras_gen_export.loops import subgraphs
 
 FILE_NAME = "weights.bin"
 
-# In bytes. What is smaller stays where it is: shapes and axes, which ONNX's own checks read.
-LEAST = 1024
+# What is smaller stays where it is: shapes and axes, which ONNX's own checks read.
+LEAST_BYTES = 1024
 # Weights begin at multiples of so many bytes, so that they can be used where a file is mapped.
 _ALIGNMENT = 64
 
@@ -34,7 +34,7 @@ class SharedWeights:
 
     def take(self, graph: onnx.GraphProto) -> None:
         """Moves the weights of a graph into the file, and leaves references."""
-        large = [tensor for tensor in _constants(graph) if len(tensor.raw_data) >= LEAST]
+        large = [tensor for tensor in _constants(graph) if len(tensor.raw_data) >= LEAST_BYTES]
         if not large:
             return
         with self._path.open("ab") as file:

@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from keras_gen_export.places import UnwritableError, of_the_disk, reason
+
 try:
     import fcntl
 except ImportError:  # Windows has no such locks: there, what is left behind stays
@@ -17,7 +19,7 @@ except ImportError:  # Windows has no such locks: there, what is left behind sta
 
 
 @contextlib.contextmanager
-def staging_folder(target: Path) -> Iterator[Path]:
+def staging_folder(target: Path, name: str = "filepath") -> Iterator[Path]:
     """A new folder beside a target, to be filled and then renamed; removed where it is not.
 
     While the process lives, it holds a lock on the folder. So the next export to the same target
@@ -25,11 +27,22 @@ def staging_folder(target: Path) -> Iterator[Path]:
 
     Args:
         target: the folder to be made; its parent is there.
+        name: of the argument that said which, for the message.
+
+    Raises:
+        UnwritableError: the folder cannot be made, or not be written into.
     """
-    remove_leftovers(target)
-    folder, lock = _new_locked_folder(target)
+    try:
+        remove_leftovers(target)
+        folder, lock = _new_locked_folder(target)
+    except OSError as error:
+        raise UnwritableError(name, target, reason(error)) from error
     try:
         yield folder
+    except Exception as error:
+        if why := of_the_disk(error, folder):
+            raise UnwritableError(name, target, why) from error
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if lock is not None:
@@ -50,7 +63,7 @@ def remove_leftovers(target: Path) -> None:
 
 def _new_locked_folder(target: Path) -> tuple[Path, int | None]:
     while True:
-        folder = Path(tempfile.mkdtemp(".part", f".{target.name}-", target.parent))
+        folder = Path(tempfile.mkdtemp(".part", f".{target.name}-", target.parent.absolute()))
         try:
             lock = _lock(folder)
         except (BlockingIOError, FileNotFoundError):

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_gen_export import manifest as manifests
 from keras_gen_export.loading import load_as_described
+from keras_gen_export.places import reason
 from keras_gen_export.progress import Progress, silent
 
 BATCH_SIZES = (1, 3)
@@ -35,8 +36,8 @@ def verify(folder: Any, signatures: dict[str, Any], seed: int = 0) -> dict[str, 
         seed: of the inputs.
 
     Returns:
-        What was measured, by signature and output: `max_difference`, what is `allowed` where it
-        was found, and `unequal_share`.
+        By signature, `batch_sizes` and `outputs`; of each output `max_difference`, what was
+        `allowed` there, and `unequal_share`.
 
     Raises:
         VerificationError: an output differs by more than its signature allows, or the artefact
@@ -82,7 +83,7 @@ def measure(
     except VerificationError:
         raise
     except Exception as error:
-        raise VerificationError(f"{folder} cannot be run: {_first_line(error)}") from error
+        raise VerificationError(f"{folder} cannot be run: {reason(error)}.") from error
 
 
 def _compare(
@@ -189,8 +190,3 @@ def _example(spec: Any, batch_size: int, sizes: list[int], rng: np.random.Genera
     few = low + 4 if not shape else 2**53
     high = few if spec.maximum is None else spec.maximum + 1
     return np.asarray(rng.integers(low, high, shape), dtype)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""Callbacks for generative training: checkpoints to resume from, grids of samples, its end."""
+"""Callbacks for generative training: checkpoints, history, samples, an end where it diverges."""
 
 from keras_gen.callbacks.divergence import DivergenceError, StopOnDivergence, check_finite
 from keras_gen.callbacks.epoch_checkpoint import EpochCheckpoint, checkpoints, latest_checkpoint

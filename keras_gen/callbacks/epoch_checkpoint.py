@@ -77,7 +77,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
         """Writes the checkpoint of a number of finished epochs, and removes older ones."""
         check_finite(self.model, f"the model after epoch {epochs}")
         target = self.folder / f"checkpoint-{epochs:06d}.keras"
-        write_beside(target, self.model.save, name="run")
+        write_beside(target, self.model.save, name="folder")
         # Newer ones are there where training went on from an older one, since they are damaged.
         kept = [target, *(path for path, seen in checkpoints(self.folder) if seen < epochs)][:_KEPT]
         for path, _ in checkpoints(self.folder):

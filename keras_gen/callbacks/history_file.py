@@ -19,8 +19,8 @@ class HistoryFile(keras.callbacks.Callback):
 
     Args:
         path: of the file.
-        epochs: rows of so many epochs are kept, where the file is there: those that a checkpoint
-            has seen.
+        epochs: of a file that is there, rows of the first so many epochs are kept; later ones come
+            again.
 
     Example:
         >>> model.fit(dataset, epochs=10, callbacks=[HistoryFile("run/history.csv")])
@@ -39,8 +39,8 @@ class HistoryFile(keras.callbacks.Callback):
         writer = csv.DictWriter(text, [*names], lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        write = text.getvalue()
-        write_beside(self.path, lambda beside: beside.write_text(write, "utf-8"), name="run")
+        content = text.getvalue()
+        write_beside(self.path, lambda beside: beside.write_text(content, "utf-8"), name="path")
 
 
 def _rows(path: Path, epochs: int) -> list[dict[str, str]]:

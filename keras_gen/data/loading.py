@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from keras_gen import checks
 from keras_gen.data.audio import MOST_HERTZ
-from keras_gen.data.sources import SPLITS, Source, read, resized
+from keras_gen.data.pictures import resized
+from keras_gen.data.sources import SPLITS, Source, read
 from keras_gen.formats import Format, Images
 
 # The share of the training images that makes a split which the source does not have.

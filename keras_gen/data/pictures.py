@@ -58,12 +58,19 @@ def _read(path: Path, size: Sequence[int]) -> np.ndarray:
             width, height = picture.size
         memory.require("data", 5 * width * height * 3, f"the picture {path}")
         decoded = tf.io.decode_image(path.read_bytes(), channels=3, expand_animations=False)
-        resized = tf.image.resize(decoded, tuple(size))
     except memory.TooLargeError:
         raise
     except Exception as error:  # each decoder has its own
         raise ValueError(f"{path} must be a picture that can be read: {_why(error)}.") from error
-    return np.clip(np.rint(resized.numpy()), 0, 255).astype(np.uint8)
+    return resized(decoded.numpy()[None], size)[0]
+
+
+def resized(images: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Resizes uint8 images `[n, height, width, channels]` to (height, width), antialiased."""
+    values = len(images) * size[0] * size[1] * images.shape[-1]
+    memory.require("resize", 2 * 4 * values, f"the {len(images)} pictures")
+    floats = tf.image.resize(images, tuple(size), antialias=True)
+    return np.clip(np.rint(floats.numpy()), 0, 255).astype(np.uint8)
 
 
 def _why(error: Exception) -> str:

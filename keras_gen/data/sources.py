@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_gen import checks, memory
+from keras_gen import checks
 from keras_gen.data import audio, pictures
 from keras_gen.data.arrays import read_npz
 from keras_gen.data.text import read_text, windows
@@ -161,7 +161,7 @@ def _stack(images: Sequence[np.ndarray], resize: Sequence[int] | None) -> np.nda
                 "resize must be given as (height, width): the pictures have "
                 f"{len(shapes)} different sizes."
             )
-        images = [resized(image[None], resize)[0] for image in images]
+        images = [pictures.resized(image[None], resize)[0] for image in images]
     return np.stack(images)
 
 
@@ -238,13 +238,3 @@ def _folder(path: Path, resize: Sequence[int] | None) -> Source:
     images, labels, classes = pictures.read_folder(path, resize)
     num_classes = None if classes is None else len(classes)
     return Source({"train": images}, {"train": labels}, Images(images.shape[1:]), num_classes)
-
-
-def resized(images: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """Resizes uint8 images `[n, height, width, channels]` to (height, width), antialiased."""
-    import tensorflow as tf
-
-    values = len(images) * size[0] * size[1] * images.shape[-1]
-    memory.require("resize", 2 * 4 * values, f"the {len(images)} pictures")
-    floats = tf.image.resize(images, tuple(size), antialias=True)
-    return np.clip(np.rint(floats.numpy()), 0, 255).astype(np.uint8)

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gen.signature import Input
+from keras_gen_export import inputs as checking
 
 
 class Format(abc.ABC):
@@ -66,14 +67,7 @@ class Format(abc.ABC):
         Raises:
             ValueError: it is of another kind or shape, or out of range.
         """
-        x = self.input().check(name, x)
-        if x.ndim < len(self.input().shape):
-            raise ValueError(
-                f"{name} must have a batch axis first, received shape {list(x.shape)}."
-            )
-        if not len(x):
-            raise ValueError(f"{name} must have at least one example, received none.")
-        return x
+        return checking.check_batch(name, x, self.input().describe())
 
     def check_in_graph(self, x: tf.Tensor, name: str = "x") -> tf.Tensor:
         """Likewise of a tensor; its values are checked where and when the graph runs."""

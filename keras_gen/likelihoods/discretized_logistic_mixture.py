@@ -163,34 +163,37 @@ class DiscretizedLogisticMixture(Likelihood):
         components; at 0 the draw is the mode. A channel is drawn given those before it, known ones
         too: what is known of a pixel says which components it may come from.
         """
-        logits, *moments = self._split(parameters)
+        logits, *of_components = self._split(parameters)
         cold = tf.expand_dims(temperature, -1) <= 0.0
         temperature = tf.maximum(tf.expand_dims(temperature, -1), _MIN_TEMPERATURE)
-        loc, log_scale, coupling = moments
-        moments = [loc, log_scale + tf.math.log(temperature)[..., None], coupling]
+        loc, log_scale, coupling = of_components
+        of_components = [loc, log_scale + tf.math.log(temperature)[..., None], coupling]
         num_ranges, width = self._stages
         sizes = [*[self.num_components] * self.channels, *[num_ranges, width] * self.channels]
         parts = tf.split(noise, sizes, axis=-1)
-        of_components, of_channels = parts[: self.channels], parts[self.channels :]
+        of_choices, of_channels = parts[: self.channels], parts[self.channels :]
 
         def component_of(weights: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
             chosen = tf.argmax(weights + temperature * noise, axis=-1)
             return tf.one_hot(chosen, self.num_components)[..., None]
 
-        component = component_of(logits, of_components[0])
+        def part_of(component: tf.Tensor) -> list[tf.Tensor]:
+            return [tf.reduce_sum(component * x, axis=-2, keepdims=True) for x in of_components]
+
+        component = component_of(logits, of_choices[0])
+        loc, log_scale, coupling = part_of(component)
         starts = width * tf.range(num_ranges)
         ends = tf.minimum(starts + width, self.levels) - 1
         values: list[tf.Tensor] = []
         for channel in range(self.channels):
             if channel and known is not None:
-                # In place of a known value the component had drawn another: it is drawn anew.
-                logits += temperature * self._log_mass_of(values, *moments)
-                again = component_of(logits, of_components[channel])
+                # The component was chosen as if the channel before were free; where that is known,
+                # it is chosen again, given its value.
+                logits += temperature * self._log_mass_of(values, *of_components)
+                again = component_of(logits, of_choices[channel])
                 is_known = known.mask[..., channel - 1, None, None]
                 component = tf.where(is_known, again, component)
-            loc, log_scale, coupling = (
-                tf.reduce_sum(component * part, axis=-2, keepdims=True) for part in moments
-            )
+                loc, log_scale, coupling = part_of(component)
             # By masses, not by the inverse of their sum: a draw then hangs on no float's last bit,
             # but where two choices are as good as equal. And first a range of levels, then one of
             # them: that takes fewer of both masses and noise than all levels at once.
@@ -211,8 +214,8 @@ class DiscretizedLogisticMixture(Likelihood):
 
     def mode(self, parameters: tf.Tensor, known: Given | None = None) -> tf.Tensor:
         """Each channel's likeliest level, given those of the channels before it."""
-        logits, *moments = self._split(parameters)
-        loc, log_scale, coupling = moments
+        logits, *of_components = self._split(parameters)
+        loc, log_scale, coupling = of_components
         joint, level = tf.nn.log_softmax(logits), tf.range(self.levels)
         values: list[tf.Tensor] = []
         for channel in range(self.channels):
@@ -222,7 +225,7 @@ class DiscretizedLogisticMixture(Likelihood):
             log_mass = joint[..., None] + self._log_mass(level, level, *place)
             likeliest = _choose(tf.reduce_logsumexp(log_mass, axis=-2))
             values.append(_kept(known, channel, likeliest))
-            joint += self._log_mass_of(values, *moments)
+            joint += self._log_mass_of(values, *of_components)
         return tf.concat(values, axis=-1)
 
     def _log_mass_of(

@@ -139,19 +139,35 @@ def test_what_the_model_refuses_the_artefact_refuses(model, artefact):
         "sample": ([0], [1.5], [2, None, "x"], [2, 99]),
         "complete": ([IMAGES, MASK.astype(int)], [IMAGES, MASK[:2]], [IMAGES[0], MASK]),
         "log_prob": ([IMAGES + 0.5], [IMAGES[0]], [IMAGES + 9], [IMAGES, 99]),
-        "log_prob_bound": ([IMAGES[0]], [IMAGES, 0, 0], [IMAGES, 0, 3, 0.5], [IMAGES, 0, 3, 0, 0]),
+        "log_prob_bound": (
+            [IMAGES[0]],
+            [IMAGES[:0], 0],
+            [IMAGES, 0, 0],
+            [IMAGES, 0, 3, 0.5],
+            [IMAGES, 0, 3, 0, 0],
+        ),
         "encode": ([IMAGES[0], 0], [IMAGES, 99]),
         "reconstruct": ([IMAGES[0], 0], [IMAGES, 99]),
         "decode": ([LATENTS[0], 0], [{"z": LATENTS}, 0], [LATENTS[:, :1], 0]),
-        "interpolate": ([LATENTS, LATENTS[:1]], [LATENTS, LATENTS, 1]),
+        "interpolate": (
+            [LATENTS, LATENTS[:1]],
+            [LATENTS, LATENTS, 1],
+            [LATENTS, LATENTS, 10_001],
+            [LATENTS, {"latents": LATENTS, "labels": [0] * 4}],
+            [NESTED, {"coarse": NESTED["coarse"]}],
+        ),
         "generate": (["aXb"], [[]], ["a", 0]),
         "translate": ([PAIRS[0, :, :5], None], [PAIRS[0], 3]),
     }
     for verb in {verb for verb, _, _ in model.asked}:
         for arguments in bad[verb]:
+            refusals = []
             for each in (model, artefact):
-                with pytest.raises(ValueError):
+                with pytest.raises(ValueError) as caught:
                     getattr(each, verb)(*arguments)
+                refusals.append(str(caught.value))
+            # A message begins with the argument that it is about.
+            assert refusals[0].split()[0] == refusals[1].split()[0], refusals
 
 
 def test_a_verb_that_the_model_has_not(artefact, model):
@@ -159,8 +175,8 @@ def test_a_verb_that_the_model_has_not(artefact, model):
     has = next(iter(artefact.signatures))
     with pytest.raises(ValueError, match=f"no signature '{verb}'; it has {has}"):
         getattr(artefact, verb)(3)
-    with pytest.raises(AttributeError, match="no signature 'dream'"):
-        artefact.dream()
+    with pytest.raises(ValueError, match="no signature 'dream'"):
+        artefact.run("dream")
 
 
 def test_a_choice_that_was_made_at_export(tmp_path):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime
 
 from keras_gen_export import manifest as manifests
-from keras_gen_export.artefact import Artefact
+from keras_gen_export.artefact import Arrays, Artefact, Function
+from keras_gen_export.places import reason
 
 # What runs where nobody chose: the first of these that this ONNX Runtime has, and the CPU.
 _PREFERRED = ["CUDAExecutionProvider", "CPUExecutionProvider"]
@@ -55,7 +55,7 @@ def functions(
     manifest: dict[str, Any],
     providers: Sequence[Provider] | None = None,
     threads: int | None = None,
-) -> dict[str, Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]]:
+) -> dict[str, Function]:
     """The signatures in a folder, as functions of arrays; each is loaded when it is first called.
 
     Args:
@@ -79,11 +79,11 @@ def functions(
 
 def _function(
     path: Path, options: onnxruntime.SessionOptions, providers: list[Provider]
-) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
+) -> Function:
     sessions: list[onnxruntime.InferenceSession] = []
     loading = threading.Lock()
 
-    def function(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def function(arrays: Arrays) -> Arrays:
         with loading:
             if not sessions:
                 sessions.append(_session(path, options, providers))
@@ -99,8 +99,7 @@ def _session(
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # ONNX Runtime's own have no common parent
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{path} cannot be loaded by ONNX Runtime: {reason}") from error
+        raise ValueError(f"{path} cannot be loaded by ONNX Runtime: {reason(error)}.") from error
 
 
 def _checked(providers: Sequence[Provider] | None) -> list[Provider]:
