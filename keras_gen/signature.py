@@ -105,6 +105,8 @@ class Output:
 
 # A decision (a token, a pixel that was drawn) is equal or wrong.
 DECISION = Output()
+# A choice from numbers that no other choice depends on: of two that are nearly as good, either.
+CHOICE = Output(tolerance=65_535.0, unequal=0.001)
 # A picture that was rounded from floats: one level, in a few pixels of a thousand.
 ROUNDED = Output(tolerance=1.0, unequal=0.005)
 # A number: float32 arithmetic in another order.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 FILE_NAME = "SHA256SUMS"
@@ -50,6 +50,28 @@ def check(folder: Path) -> None:
                 raise ValueError(f"{folder} is damaged: {FILE_NAME} does not list {name}.")
     except OSError as error:
         raise ValueError(f"{folder} cannot be read: {error}.") from error
+
+
+def seal(folder: Path) -> Callable[[], None]:
+    """A check that an artefact's files still are those that they are now.
+
+    Args:
+        folder: the artefact.
+
+    Returns:
+        A function that raises a ValueError where a file is missing, was changed, or was replaced by
+        that of another artefact.
+    """
+    listed = _read(folder)
+
+    def check_again() -> None:
+        check(folder)
+        if _read(folder) != listed:
+            raise ValueError(
+                f"{folder} holds another artefact than when it was loaded: load it again."
+            )
+
+    return check_again
 
 
 def _read(folder: Path) -> dict[str, str]:

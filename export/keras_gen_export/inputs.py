@@ -73,6 +73,9 @@ def check(name: str, value: Any, description: Mapping[str, Any]) -> np.ndarray:
     if value.dtype.kind not in _KINDS[dtype.kind]:
         raise ValueError(wrong_kind(name, value.dtype, description))
     check_shape(name, value.shape, description)
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):  # too large a number becomes infinite, and is refused
+            value = value.astype(dtype, copy=False)
     if value.size:
         _check_values(name, value, description)
     return value.astype(dtype, copy=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from keras_gen_export import checksums
 from keras_gen_export import manifest as manifests
 from keras_gen_export.artefact import Artefact
 
@@ -27,12 +29,16 @@ def load(folder: Any) -> Artefact:
         >>> artefact = keras_gen_export.load("artefacts/gated_pixel_cnn")
         >>> artefact.sample(16, seed=0)
     """
-    folder = Path(folder)
-    return load_as_described(folder, manifests.read(folder))
+    folder = Path(folder).resolve()
+    manifest = manifests.read(folder)
+    return load_as_described(folder, manifest, check=checksums.seal(folder))
 
 
 def load_as_described(
-    folder: Path, manifest: dict[str, Any], threads: int | None = None
+    folder: Path,
+    manifest: dict[str, Any],
+    threads: int | None = None,
+    check: Callable[[], None] | None = None,
 ) -> Artefact:
     """Loads what a manifest describes, without a look at checksums.
 
@@ -40,11 +46,12 @@ def load_as_described(
         folder: the artefact.
         manifest: what it holds.
         threads: of each operation, in ONNX Runtime.
+        check: is called before a file is opened later than now, as those of ONNX are.
     """
     if manifest["format"] == "onnx":
         from keras_gen_export.runtime import loading
 
-        return Artefact(manifest, loading.functions(folder, manifest, threads=threads))
+        return Artefact(manifest, loading.functions(folder, manifest, None, threads, check))
     from keras_gen_export import saved_model
 
     return saved_model.load(folder, manifest)

@@ -25,7 +25,7 @@ from keras_gen.layers.resolution import crop_doubled, halved
 from keras_gen.likelihoods import Likelihood, likelihood_of
 from keras_gen.model import Conditions
 from keras_gen.random import Noise, Purpose
-from keras_gen.signature import NUMBER, Input, Output, Signature
+from keras_gen.signature import CHOICE, DECISION, NUMBER, Input, Output, Signature
 
 tfd = tfp.distributions
 
@@ -171,7 +171,8 @@ class VAE(LatentModel, GenerativeModel):
 
     @property
     def sample_output(self) -> Output:  # type: ignore[override]
-        return self.likelihood.draw_output
+        drawn = self.likelihood.draw_output
+        return CHOICE if drawn == DECISION else drawn
 
     decode_output = sample_output
 

@@ -18,7 +18,7 @@ tfd, tfb = tfp.distributions, tfp.bijectors
 # Below it a logistic is a step: a scale of exp(-7), in units of [-1, 1], is 0.1 of 256 levels.
 # Above it, half of its mass is below all levels and half above.
 _MIN_LOG_SCALE, _MAX_LOG_SCALE = -7.0, 7.0
-# As good as zero: a component that is so much narrower is its mean.
+# Less is as good as zero, and takes the mode.
 _MIN_TEMPERATURE = 1e-4
 # As good as minus infinity, and no NaN when it meets one.
 _NEVER = -1e30
@@ -164,7 +164,7 @@ class DiscretizedLogisticMixture(Likelihood):
         too: what is known of a pixel says which components it may come from.
         """
         logits, *of_components = self._split(parameters)
-        cold = tf.expand_dims(temperature, -1) <= 0.0
+        cold = tf.expand_dims(temperature, -1) < _MIN_TEMPERATURE
         temperature = tf.maximum(tf.expand_dims(temperature, -1), _MIN_TEMPERATURE)
         loc, log_scale, coupling = of_components
         of_components = [loc, log_scale + tf.math.log(temperature)[..., None], coupling]

@@ -7,8 +7,8 @@ import tensorflow as tf
 from scipy import stats
 
 from keras_gen import VAE
-from keras_gen.latent_model import great_circle
 from keras_gen.likelihoods import Normal
+from keras_gen_export.walks import great_circle
 
 # A linear decoder with Gaussian noise is factor analysis: its likelihood is known exactly.
 LATENT, PIXELS, SCALE, LEVELS = 2, 4, 0.3, 256

@@ -2,8 +2,8 @@
 
 import io
 import os
-import resource
 import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -92,9 +92,12 @@ def test_sizes_are_looked_at_before_memory_is_taken(tmp_path, monkeypatch):
         available = 10**9
 
     monkeypatch.setattr(memory.psutil, "virtual_memory", OneGigabyte)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert "data must be smaller" in refused(f"npz:{path}", path)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 10**6  # kilobytes
+    tracemalloc.start()
+    try:
+        assert "data must be smaller" in refused(f"npz:{path}", path)
+        assert tracemalloc.get_traced_memory()[1] < 10**8  # the peak, in bytes
+    finally:
+        tracemalloc.stop()
 
 
 # ---- pictures ------------------------------------------------------------------------------------

@@ -136,3 +136,34 @@ def test_no_artefact(tmp_path):
     for reader in (keras_gen_export.load, runtime.load):
         with pytest.raises(ValueError, match=r"must hold an artefact with manifest\.json, rec"):
             reader(tmp_path)
+
+
+@pytest.mark.parametrize("load", [runtime.load, keras_gen_export.load])
+def test_files_that_are_opened_later_must_be_those_that_were_loaded(
+    load, model, tmp_path, monkeypatch
+):
+    folder = tmp_path / "a"
+    model.export(folder, format="onnx", verbose=False)
+    monkeypatch.chdir(tmp_path)
+    loaded = load("a")
+    monkeypatch.chdir("/")
+    before = loaded.sample(2, seed=0)
+    weights = folder / "weights.bin"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:64] + bytes([whole[64] ^ 1]) + whole[65:])
+    with pytest.raises(ValueError, match=r"weights.bin differs from its checksum"):
+        loaded.decode(np.zeros((1, 2)))
+    shutil.rmtree(folder)
+    other = VAE((4, 4, 1), levels=2, latent_dim=2, filters=(4,), hidden_units=64)
+    other.export(folder, format="onnx", verbose=False)
+    with pytest.raises(ValueError, match="another artefact than when it was loaded: load it again"):
+        loaded.decode(np.zeros((1, 2)))
+    # What was opened stays.
+    np.testing.assert_array_equal(loaded.sample(2, seed=0), before)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])
+def test_threads_are_counted(threads, artefact):
+    if artefact.name == "onnx":
+        with pytest.raises(ValueError, match="threads must be"):
+            runtime.load(artefact, threads=threads)

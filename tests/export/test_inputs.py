@@ -37,6 +37,7 @@ def test_one_value_serves_the_batch_and_defaults_fill_in():
         (LABELS, np.zeros(2, np.int64), np.zeros((2, 1), int), r"x must have shape \[n\], rec"),
         (SETTING, [1], [np.nan], r"x must be floats \[n\] of at least 0, received values from nan"),
         (SETTING, [0.0], [np.inf], "received values from inf to inf"),
+        (SETTING, [1e38], [1e39], "received values from inf to inf"),
         (
             PICTURES,
             np.zeros((2, 4, 8, 1), np.uint8),
@@ -46,7 +47,7 @@ def test_one_value_serves_the_batch_and_defaults_fill_in():
         (VOCABULARY, [[97, 122]], [[97, 98]], "x must be among the 3 values allowed, received 98"),
         (VOCABULARY, [[97] * 6], [[97] * 7], r"x must have shape \[n, up to 6\], received \[1, 7"),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_what_is_allowed(spec, good, bad, message):
     assert spec.check("x", good).dtype == spec.dtype

@@ -1,4 +1,4 @@
-"""Places that cannot be written: an export blames its own, and nothing for what happens elsewhere."""
+"""Places that cannot be written: an export blames its own for what happens there, and only that."""
 
 import errno
 import os
@@ -60,7 +60,7 @@ def test_an_error_of_the_place_blames_it(error_in, tmp_path):
 
 @pytest.mark.parametrize("error_in", NOT_BLAMED.values(), ids=NOT_BLAMED)
 def test_an_error_of_something_else_is_given_as_it_is(error_in, tmp_path):
-    with pytest.raises(Exception) as caught:  # noqa: PT011
+    with pytest.raises(Exception) as caught:
         write_and_fail(tmp_path / "a", error_in)
     assert not isinstance(caught.value, UnwritableError)
     assert type(caught.value) is type(error_in(tmp_path))
@@ -75,7 +75,7 @@ def test_a_relative_place(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_blames_the_place(tmp_path):
     with (
-        pytest.raises(UnwritableError, match="filepath must be .*: File name too long"),
+        pytest.raises(UnwritableError, match=r"filepath must be .*: File name too long"),
         staging_folder(tmp_path / ("a" * 255)),
     ):
         pass
@@ -85,6 +85,10 @@ def test_any_place_counts_where_none_is_named(tmp_path):
     assert of_the_disk(failed(errno.ENOENT, "/elsewhere")) == "No such file or directory"
 
 
-@pytest.mark.parametrize("said", ["", " \n", "why.\nand more"])
-def test_a_reason_is_one_line(said):
-    assert places.reason(RuntimeError(said)) == (said.strip() and "why" or "RuntimeError")
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [("", "RuntimeError"), (" \n", "RuntimeError"), ("why.\nand more", "why")],
+    ids=["nothing", "blanks", "lines"],
+)
+def test_a_reason_is_one_line(said, reason):
+    assert places.reason(RuntimeError(said)) == reason

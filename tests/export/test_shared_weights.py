@@ -27,13 +27,13 @@ def test_each_weight_is_stored_once(model, artefact):
     content = (artefact / FILE_NAME).read_bytes()
     large = [np.asarray(w).tobytes() for w in model.weights if np.asarray(w).nbytes >= 1024]
     assert len(large) >= 6
+    stored = 0
     for weight in large:
         counts = [content.count(each) for each in _transposed(weight, model)]
-        # A kernel may be there as it is, or in ONNX's order, or, where graphs differ, in each once.
+        # A kernel is there as it is or in ONNX's order; in both, where a loop takes it as it is.
         assert max(counts) == 1, counts
-    of_weights = sum(len(weight) for weight in large)
-    # Beside them, the table of normal numbers.
-    assert len(content) < 1.5 * of_weights + 4 * TABLE_SIZE
+        stored += sum(counts) * len(weight)
+    assert len(content) == stored + 4 * 2**16  # beside them, the table of normal numbers
     assert all(path.stat().st_size < 100_000 for path in artefact.glob("*.onnx"))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
 
+from keras_gen_export import checks, checksums
 from keras_gen_export import manifest as manifests
 from keras_gen_export.artefact import Arrays, Artefact, Function
 from keras_gen_export.places import reason
@@ -44,10 +46,12 @@ def load(
         >>> artefact = load("artefacts/gated_pixel_cnn")
         >>> artefact.sample(16, seed=0)
     """
-    manifest = manifests.read(Path(folder))
+    folder = Path(folder).resolve()
+    manifest = manifests.read(folder)
     if manifest["format"] != "onnx":
         raise ValueError(f"{folder} must hold an onnx artefact, received {manifest['format']}.")
-    return Artefact(manifest, functions(Path(folder), manifest, providers, threads))
+    check = checksums.seal(folder)
+    return Artefact(manifest, functions(folder, manifest, providers, threads, check))
 
 
 def functions(
@@ -55,6 +59,7 @@ def functions(
     manifest: dict[str, Any],
     providers: Sequence[Provider] | None = None,
     threads: int | None = None,
+    check: Callable[[], None] | None = None,
 ) -> dict[str, Function]:
     """The signatures in a folder, as functions of arrays; each is loaded when it is first called.
 
@@ -63,6 +68,7 @@ def functions(
         manifest: what the folder holds.
         providers: as in `load`.
         threads: likewise.
+        check: is called before a file is opened; raises where it is no longer what it was.
 
     Raises:
         ValueError: this ONNX Runtime has no such provider.
@@ -70,23 +76,24 @@ def functions(
     providers = _checked(providers)
     options = onnxruntime.SessionOptions()
     if threads is not None:
-        options.intra_op_num_threads = threads
-    return {
-        name: _function(folder / f"{name}.onnx", options, providers)
-        for name in manifest["signatures"]
-    }
+        options.intra_op_num_threads = checks.positive("threads", threads)
+
+    def load(name: str) -> onnxruntime.InferenceSession:
+        if check is not None:
+            check()
+        return _session(folder / f"{name}.onnx", options, providers)
+
+    return {name: _function(functools.partial(load, name)) for name in manifest["signatures"]}
 
 
-def _function(
-    path: Path, options: onnxruntime.SessionOptions, providers: list[Provider]
-) -> Function:
+def _function(load: Callable[[], onnxruntime.InferenceSession]) -> Function:
     sessions: list[onnxruntime.InferenceSession] = []
     loading = threading.Lock()
 
     def function(arrays: Arrays) -> Arrays:
         with loading:
             if not sessions:
-                sessions.append(_session(path, options, providers))
+                sessions.append(load())
         names = [output.name for output in sessions[0].get_outputs()]
         return dict(zip(names, sessions[0].run(names, arrays), strict=True))
 
@@ -108,7 +115,7 @@ def _checked(providers: Sequence[Provider] | None) -> list[Provider]:
         return [name for name in _PREFERRED if name in available]
     providers = [providers] if isinstance(providers, str) else list(providers)
     for provider in providers:
-        name = provider if isinstance(provider, str) else provider[0]
+        name = provider[0] if isinstance(provider, tuple) and provider else provider
         if name not in available:
             raise ValueError(f"providers must be among {', '.join(available)}, received {name!r}.")
     if not providers:
