@@ -77,6 +77,8 @@ def interrupted_in(epoch):
                 signal.raise_signal(signal.SIGINT)
 
     fit = keras.Model.fit
+    # As on a terminal: what was started in the background ignores it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             keras.Model,
@@ -85,7 +87,10 @@ def interrupted_in(epoch):
                 self, *args, callbacks=[*callbacks, CtrlC()], **kwargs
             ),
         )
-        yield
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")

@@ -204,7 +204,7 @@ def test_training_goes_through_the_masks():
     ("options", "message"),
     [
         ({"hidden_units": ()}, "hidden_units must name at least one layer"),
-        ({"hidden_units": (0,)}, "hidden_units must be at least 1, received 0"),
+        ({"hidden_units": (0,)}, "hidden_units must be whole numbers of at least 1, such as"),
         ({"ordering": "snake"}, "ordering must be one of natural, random, received 'snake'"),
         ({"num_masks": 0}, "num_masks must be 1 to 10000, received 0"),
         ({"likelihood": Categorical(3)}, "likelihood must be of 256 levels"),
