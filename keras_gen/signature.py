@@ -63,8 +63,9 @@ class Input:
             raise ValueError(checking.wrong_kind(name, received.name, self.describe()))
         if value.shape.rank is not None:
             checking.check_shape(name, tuple(value.shape), self.describe())
-        if not (self.minimum is None and self.maximum is None and self.values is None):
-            wide = value if wanted.is_floating else tf.cast(value, tf.int64)
+        unbounded = self.minimum is None and self.maximum is None and self.values is None
+        if wanted.is_floating or not unbounded:
+            wide = tf.cast(value, wanted if wanted.is_floating else tf.int64)
             message = f"{name} must be {checking.allowed(self.describe())}, received values from"
             received_values = [message, tf.reduce_min(wide), "to", tf.reduce_max(wide)]
             fits = tf.debugging.Assert(tf.reduce_all(self._allows(wide)), received_values)
@@ -78,7 +79,8 @@ class Input:
             table[list(self.values)] = True
             inside = (value >= 0) & (value < len(table))
             return tf.gather(table, tf.where(inside, value, len(table) - 1))
-        fits = tf.ones_like(value, tf.bool)
+        # Written so that what is not finite fits nowhere.
+        fits = value - value == 0
         if self.minimum is not None:
             fits &= value >= tf.cast(self.minimum, value.dtype)
         if self.maximum is not None:

@@ -15,6 +15,7 @@ from keras_gen.autoencoders.vae import VAE
 from keras_gen.autoregressive.char_rnn import CharRNN
 from keras_gen.autoregressive.made import MADE
 from keras_gen.autoregressive.pixel_cnn import PixelCNN
+from keras_gen.autoregressive.wavenet import WaveNet
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 2, (16, 4, 4, 1), dtype=np.uint8)
@@ -269,6 +270,30 @@ class TestConstructors:
     def test_a_seed_may_be_any_integer(self):
         samples = [MADE((2, 2, 1), 2, hidden_units=(4,), seed=-1).sample(2, seed=-1)]
         assert samples[0].shape == (2, 2, 2, 1)
+
+    @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+    def test_calls_in_half_precision(self, policy):
+        images, options = IMAGES[:, :2, :2], {"hidden_units": (4,), "num_classes": 3}
+        model = MADE((2, 2, 1), 2, dtype=policy, **options)
+        expected = model.log_prob(images, LABELS)
+        given = {"x": images, "labels": LABELS}
+        np.testing.assert_allclose(model(given), expected, rtol=1e-2)
+        np.testing.assert_allclose(model.predict(given, verbose=0), expected, rtol=1e-2)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_floats_that_are_not_finite_are_refused_in_datasets_too(self, value):
+        model = WaveNet(
+            4, 8000, filters=2, skip_filters=2, num_blocks=1, layers_per_block=1, local_channels=1
+        )
+        model.compile()
+        sounds, local = np.zeros((4, 4), np.float32), np.full((4, 4, 1), value, np.float32)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="local must be floats"):
+            model.fit(dataset(sounds, {"local": local}), verbose=0)
+
+    def test_sequences_of_no_length_are_refused(self):
+        model = CharRNN("ab ", length=4, units=4, embedding_dim=2)
+        with pytest.raises(ValueError, match="x must have no empty axis"):
+            model.log_prob(np.zeros((2, 0), np.int32))
 
     def test_text_is_given_as_code_points(self):
         model = CharRNN("ab ", length=4, units=4, embedding_dim=2)

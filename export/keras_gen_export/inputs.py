@@ -94,6 +94,8 @@ def check_batch(name: str, value: Any, description: Mapping[str, Any]) -> np.nda
         )
     if not len(array):
         raise ValueError(f"{name} must have at least one example, received none.")
+    if not array.size:
+        raise ValueError(f"{name} must have no empty axis, received shape {list(array.shape)}.")
     return array
 
 

@@ -166,16 +166,17 @@ class MADE(PixelModel):
 
     def layer_biases(self, conditions: Conditions) -> list[tf.Tensor]:
         """The bias of each layer, float32 `[units]`, or `[n, units]` where conditions shift it."""
-        biases = [tf.convert_to_tensor(bias) for bias in self.biases]
+        # Cast, since Keras reads weights in half precision where the model itself is called.
+        biases = [tf.cast(bias, tf.float32) for bias in self.biases]
         if self.num_classes is not None:
             for i, of_label in zip((0, -1), self.label_biases, strict=True):
-                biases[i] += tf.gather(of_label, conditions["labels"])
+                biases[i] += tf.gather(tf.cast(of_label, tf.float32), conditions["labels"])
         source = self.source_features(conditions)
         if source is not None:
             source = tf.cast(source, tf.float32)  # [n, height, width, filters]
             flat = tf.reshape(source, [-1, self.source_to_hidden.shape[0]])
-            biases[0] += tf.matmul(flat, self.source_to_hidden)
-            to_logits = pointwise(source, tf.convert_to_tensor(self.source_to_logits))
+            biases[0] += tf.matmul(flat, tf.cast(self.source_to_hidden, tf.float32))
+            to_logits = pointwise(source, tf.cast(self.source_to_logits, tf.float32))
             biases[-1] += tf.reshape(to_logits, [-1, self.biases[-1].shape[0]])
         return biases
 

@@ -30,7 +30,7 @@ def export(
 @app.command()
 def demo(
     output: Annotated[Path, typer.Option(help="The folder to make.")] = Path("runs/demo"),
-    epochs: Annotated[int, typer.Option(min=1)] = 60,
+    epochs: Annotated[int, typer.Option(min=1)] = 28,
     seed: Seed = 0,
 ) -> None:
     """Train a Gated PixelCNN on real digits, score it, look at it, ship it twice, and sample it
