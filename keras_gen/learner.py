@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_gen import fit_arguments
 from keras_gen.adaptation import first_batch
+from keras_gen.optimizers import players_of, unscaled
 from keras_gen.training_step import Conditions, TrainingStep
 
 
@@ -73,8 +74,7 @@ class Learner(TrainingStep, keras.Model):
             optimizer = keras.optimizers.Adam(**self.default_optimizer)
         super().compile(optimizer=optimizer, jit_compile=jit_compile, **kwargs)
         self._test_of_averages = None
-        players = getattr(self.optimizer, "players", [self.optimizer])
-        inner = [getattr(player, "inner_optimizer", player) for player in players]
+        inner = [unscaled(player) for player in players_of(self.optimizer)]
         if self.average_decay is not None and any(each.use_ema for each in inner):
             raise ValueError(
                 "use_ema must be off: the model keeps an average of its own, average_decay="

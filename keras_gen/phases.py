@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from keras_gen.model import Model
+from keras_gen.optimizers import players_of, unscaled
 from keras_gen.signature import Signature
 
 
@@ -93,7 +94,7 @@ class PhasedModel(Model):
         if due == self.phase:
             return False
         self.phase_entered.assign(due)
-        for player in getattr(self.optimizer, "players", [self.optimizer]):
+        for player in players_of(self.optimizer):
             forget(player)
         self.make_train_function(force=True)
         return True
@@ -101,7 +102,7 @@ class PhasedModel(Model):
 
 def forget(optimizer: keras.optimizers.Optimizer) -> None:
     """Sets an optimizer's slots and its count of steps back; its learning rate stays."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    optimizer = unscaled(optimizer)
     fresh = type(optimizer).from_config(optimizer.get_config())
     fresh.build(optimizer._trainable_variables)
     for old, new in zip(optimizer.variables, fresh.variables, strict=True):

@@ -79,8 +79,8 @@ class Input:
             table[list(self.values)] = True
             inside = (value >= 0) & (value < len(table))
             return tf.gather(table, tf.where(inside, value, len(table) - 1))
-        # Written so that what is not finite fits nowhere.
-        fits = value - value == 0
+        is_float = value.dtype.is_floating
+        fits = tf.math.is_finite(value) if is_float else tf.ones_like(value, tf.bool)
         if self.minimum is not None:
             fits &= value >= tf.cast(self.minimum, value.dtype)
         if self.maximum is not None:

@@ -60,10 +60,10 @@ class TrainingStep:
                 f"{min(unknown)} must not be given: {type(self).__name__} takes "
                 f"{', '.join(inputs) or 'no conditions'}."
             )
-        labels = given.get("labels")
-        if "labels" not in inputs and labels is not None and len(labels.shape) > 1:
+        shape = tf.TensorShape(getattr(given.get("labels"), "shape", None))
+        if "labels" not in inputs and (shape.rank or 0) > 1:
             raise ValueError(
-                f"labels must have shape [n], received {list(labels.shape)}: "
+                f"labels must have shape [n], received {list(shape)}: "
                 f"{type(self).__name__} learns x by itself, so a batch is x, or (x, labels), whose "
                 "labels it ignores."
             )

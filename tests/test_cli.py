@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 import keras_gen as library
-from keras_gen import cli, data, runs
+from command import keras_gen
+from keras_gen import data, runs
 from keras_gen.cli.models import command_name, model_classes
 from keras_gen.formats import Images
 from keras_gen_export import runtime
@@ -25,19 +26,6 @@ TINY = {
     "vae": ["--set", "filters=(4,)", "--set", "hidden_units=8", "--set", "latent_dim=2"],
     "dcgan": ["--set", "filters=4", "--set", "latent_dim=4"],
 }
-
-
-def keras_gen(*arguments) -> int:
-    """Runs the command in this process, and gives its exit status."""
-    before = sys.argv
-    sys.argv = ["keras-gen", *map(str, arguments)]
-    try:
-        cli.main()
-    except SystemExit as exit:
-        return exit.code or 0
-    finally:
-        sys.argv = before
-    return 0
 
 
 def train(model, run, *arguments) -> int:

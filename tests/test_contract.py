@@ -17,6 +17,7 @@ import tensorflow as tf
 from keras_gen import GAN, random
 from keras_gen.formats import Images
 from keras_gen.generative_model import GenerativeModel
+from keras_gen.optimizers import players_of
 from keras_gen.stages import StagedModel
 from keras_gen_export import runtime
 from keras_gen_export.verification import example_inputs
@@ -272,7 +273,7 @@ def test_mixed_precision(entry, policy):
     assert np.isfinite(train(model, entry, epochs=2)["loss"]).all()
     assert any((x != y).any() for x, y in zip(before, weights_of(model), strict=True))
     for part in learners(model):
-        players = getattr(part.optimizer, "players", [part.optimizer])
+        players = players_of(part.optimizer)
         scaled = [isinstance(o, keras.optimizers.LossScaleOptimizer) for o in players]
         assert all(scaled) == any(scaled) == (policy == "mixed_float16")
     assert all(np.isfinite(list(scores.values())).all() for scores in evaluated(model, entry))
@@ -287,7 +288,7 @@ def test_weight_averages_of_keras(entry):
     )
     # Keras replaces the weights by their averages at the end of `fit`.
     train(model, entry, epochs=2)
-    for optimizer in getattr(model.optimizer, "players", [model.optimizer]):
+    for optimizer in players_of(model.optimizer):
         averages = optimizer._model_variables_moving_average
         assert len(averages) == len(optimizer._trainable_variables) > 0
         assert_all_equal(optimizer._trainable_variables, averages)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_gen import cli, data
+from command import keras_gen
+from keras_gen import data
 
 pytestmark = pytest.mark.slow
 
@@ -20,18 +21,6 @@ PARTS = 10  # of the list, so that a failure names a tenth of it
 # What stands in a place where something else was meant.
 VALUES = ["", "0", "-1", "1", "7", "2.5", "nan", "inf", "9" * 25, "None", "()", "(1,)", "'a'", "[]"]
 VALUES += ["../x", "/", ".", "\0", "é", "x" * 300, "1,1", "1,2,3", "a=b", "--", "{}", "True"]
-
-
-def keras_gen(arguments) -> int:
-    before = sys.argv
-    sys.argv = ["keras-gen", *map(str, arguments)]
-    try:
-        cli.main()
-    except SystemExit as exit:
-        return exit.code or 0
-    finally:
-        sys.argv = before
-    return 0
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +35,7 @@ def place(tmp_path_factory):
         Image.fromarray(images[i, ..., 0] * 255).save(place / "pictures" / f"{i}.png")
         data.write_wav(place / "sounds" / f"{i}.wav", rng.uniform(-1, 1, (1, 40)), 1000)
     (place / "a.txt").write_text("so much depends upon a red wheel barrow\n" * 20)
-    assert keras_gen([*GOOD["npz"](place), "--run", place / "finished"]) == 0
+    assert keras_gen(*GOOD["npz"](place), "--run", place / "finished") == 0
     shutil.copytree(place / "finished", place / "unfinished")
     (place / "unfinished" / "model.keras").rename(place / "unfinished" / "checkpoint-000001.keras")
     return place
@@ -149,7 +138,7 @@ def try_one(seed, place, work, monkeypatch) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            status = keras_gen(arguments)
+            status = keras_gen(*arguments)
     except BaseException:
         status = traceback.format_exc()
     what = f"{seed}: {'damaged ' + path.name if of_file else ''} {arguments}: {status}"

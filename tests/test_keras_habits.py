@@ -88,6 +88,14 @@ class TestData:
         arrays = {"x": IMAGES, "labels": LABELS}
         assert "nll" in pixel_cnn(num_classes=3).fit(arrays, verbose=0).history
 
+    def test_labels_of_a_shape_that_nobody_knows_are_ignored(self):
+        def batches():
+            yield IMAGES[:4], LABELS[:4]
+
+        shapes = (tf.TensorSpec([None, 4, 4, 1], tf.uint8), tf.TensorSpec(None, tf.int32))
+        unknown = tf.data.Dataset.from_generator(batches, output_signature=shapes)
+        assert "nll" in pixel_cnn().fit(unknown, verbose=0).history
+
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
@@ -98,6 +106,7 @@ class TestData:
             ({"x": IMAGES[:0]}, "x must have at least one example, received none"),
             ({"x": IMAGES, "y": IMAGES}, r"labels must have shape \[n\], received \[16, 4, 4, 1\]"),
             ({"x": dataset(IMAGES, IMAGES)}, r"labels must have shape \[n\], received \[None, 4"),
+            ({"x": IMAGES, "y": LABELS.tolist()}, "Unrecognized data type"),
             ({"x": IMAGES, "sample_weight": np.ones(16)}, "sample_weight must be None"),
             ({"x": IMAGES, "class_weight": {0: 1.0}}, "class_weight must be None"),
             ({"x": dataset(IMAGES, LABELS, LABELS)}, "sample_weight must be None"),

@@ -14,7 +14,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_gen import MADE, Tokens, Transformer, cli, files, runs
+from command import keras_gen
+from damage import flip
+from keras_gen import MADE, Tokens, Transformer, files, runs
 from keras_gen.callbacks import (
     DivergenceError,
     EpochCheckpoint,
@@ -26,19 +28,6 @@ from keras_gen.formats import Images, Sound, Text
 
 TINY = ["made", "--epochs", 3, "--batch-size", 512, "--set", "hidden_units=(4,)"]
 TINY += ["--binarize", "fixed", "--seed", 3]
-
-
-def keras_gen(*arguments) -> int:
-    """Runs the command in this process, and gives its exit status."""
-    before = sys.argv
-    sys.argv = ["keras-gen", *map(str, arguments)]
-    try:
-        cli.main()
-    except SystemExit as exit:
-        return exit.code or 0
-    finally:
-        sys.argv = before
-    return 0
 
 
 def sentence(capsys) -> str:
@@ -376,10 +365,6 @@ def test_only_ordinary_files_are_replaced(tmp_path):
 
 
 # ---- damage --------------------------------------------------------------------------------------
-
-
-def flip(data, place):
-    return data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
 
 
 DAMAGE = {

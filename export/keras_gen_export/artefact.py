@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_gen_export import checks, walks
+from keras_gen_export import checks, texts, walks
 from keras_gen_export import inputs as checking
+from keras_gen_export.batches import run_in_batches
 from keras_gen_export.seeds import spread
 
 Arrays = dict[str, np.ndarray]
@@ -151,29 +152,13 @@ class Artefact:
         name, data = self._data_input("complete")
         if name != "text":
             raise ValueError(f"generate needs a model of text, this one is of {name}.")
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        if not prompts:
-            raise ValueError("prompt must be a text, or a list of at least one, received none.")
-        given = max(map(len, prompts))
-        if length is None:
-            length = self.manifest["model"]["config"]["length"]
-            length = min(length, data.get("longest", length + given) - given)
-        whole = given + checks.positive("length", length)
+
+        def complete(x: np.ndarray, mask: np.ndarray) -> np.ndarray:
+            return self.complete(x, mask, labels, seed, **settings)
+
         vocabulary = "".join(map(chr, data["values"]))
-        if unknown := "".join(sorted(set("".join(prompts)) - set(vocabulary))):
-            raise ValueError(
-                f"text must be in the vocabulary, {vocabulary!r}, received {unknown!r}."
-            )
-        # What is to be drawn may be any character: the first.
-        filled = [text.ljust(whole, vocabulary[0]) for text in prompts]
-        x = np.array([[ord(c) for c in text] for text in filled], np.int32)
-        mask = np.arange(whole) < np.array([[len(text)] for text in prompts])
-        drawn = self.complete(x, mask, labels, seed, **settings)
-        texts = [
-            "".join(map(chr, row[: len(start) + length]))
-            for row, start in zip(drawn, prompts, strict=True)
-        ]
-        return texts[0] if isinstance(prompt, str) else texts
+        usual = self.manifest["model"]["config"]["length"]
+        return texts.generate(complete, vocabulary, prompt, length, usual, data.get("longest"))
 
     # ---- what models of a likelihood have --------------------------------------------------------
 
@@ -239,16 +224,11 @@ class Artefact:
         ((name, x),) = self._data("log_prob_bound", x).items()
         seeds = _seeds(seed, len(x))
         labels = None if labels is None else np.broadcast_to(labels, len(x))
-        bounds = []
-        for begin in range(0, len(x), checks.positive("batch_size", batch_size)):
-            part = slice(begin, begin + batch_size)
-            inputs = {
-                name: x[part],
-                "seeds": seeds[part],
-                "labels": None if labels is None else labels[part],
-            }
-            bounds.append(self.run("log_prob_bound", **inputs)["log_prob_bound"])
-        return np.concatenate(bounds)
+
+        def run(**inputs: Any) -> np.ndarray:
+            return self.run("log_prob_bound", **inputs)["log_prob_bound"]
+
+        return run_in_batches(run, {name: x, "seeds": seeds, "labels": labels}, batch_size)
 
     # ---- what models with latents, or of translations, have --------------------------------------
 

@@ -23,13 +23,16 @@ def write(folder: Path) -> None:
     (folder / FILE_NAME).write_bytes("".join(lines).encode())
 
 
-def check(folder: Path) -> None:
+def check(folder: Path) -> dict[str, str]:
     """Compares all files of an artefact with their checksums.
 
     Hidden files, and those in `assets.extra`, may be there without one.
 
     Args:
         folder: the artefact.
+
+    Returns:
+        The checksums, by the files' names.
 
     Raises:
         ValueError: a file is missing, was changed, or was never listed.
@@ -50,6 +53,7 @@ def check(folder: Path) -> None:
                 raise ValueError(f"{folder} is damaged: {FILE_NAME} does not list {name}.")
     except OSError as error:
         raise ValueError(f"{folder} cannot be read: {error}.") from error
+    return listed
 
 
 def seal(folder: Path) -> Callable[[], None]:
@@ -65,8 +69,7 @@ def seal(folder: Path) -> Callable[[], None]:
     listed = _read(folder)
 
     def check_again() -> None:
-        check(folder)
-        if _read(folder) != listed:
+        if check(folder) != listed:
             raise ValueError(
                 f"{folder} holds another artefact than when it was loaded: load it again."
             )

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_gen.optimizers import unscaled
+
 
 @keras.saving.register_keras_serializable("keras_gen")
 class PlayersOptimizer(keras.optimizers.Optimizer):
@@ -107,14 +109,13 @@ class PlayersOptimizer(keras.optimizers.Optimizer):
 
 def _rate(optimizer: keras.optimizers.Optimizer) -> float:
     """The learning rate of a player, at its first step where it follows a schedule."""
-    inner: Any = getattr(optimizer, "inner_optimizer", optimizer)
-    return float(tf.convert_to_tensor(inner.learning_rate).numpy())  # of a strategy's, too
+    rate = unscaled(optimizer).learning_rate
+    return float(tf.convert_to_tensor(rate).numpy())  # of a strategy's, too
 
 
 def player_weights(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
     """The weights that an optimizer was built for."""
-    inner: Any = getattr(optimizer, "inner_optimizer", optimizer)
-    return inner._trainable_variables
+    return unscaled(optimizer)._trainable_variables
 
 
 def copy_of(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:

@@ -26,6 +26,7 @@ from keras_gen.likelihoods import Likelihood, likelihood_of
 from keras_gen.model import Conditions
 from keras_gen.random import Noise, Purpose
 from keras_gen.signature import CHOICE, DECISION, NUMBER, Input, Output, Signature
+from keras_gen_export.batches import run_in_batches
 
 tfd = tfp.distributions
 
@@ -302,17 +303,12 @@ class VAE(LatentModel, GenerativeModel):
         checks.positive("num_samples", num_samples)
         seeds = random.seeds_for(seed, len(x))
         labels = None if labels is None else np.broadcast_to(labels, len(x))
-        bounds = []
-        for begin in range(0, len(x), checks.positive("batch_size", batch_size)):
-            part = slice(begin, begin + batch_size)
-            inputs = {
-                "images": x[part],
-                "seeds": seeds[part],
-                "num_samples": num_samples,
-                "labels": None if labels is None else labels[part],
-            }
-            bounds.append(self.run("log_prob_bound", **inputs)["log_prob_bound"])
-        return np.concatenate(bounds)
+
+        def run(**inputs: Any) -> np.ndarray:
+            outputs = self.run("log_prob_bound", num_samples=num_samples, **inputs)
+            return outputs["log_prob_bound"]
+
+        return run_in_batches(run, {"images": x, "seeds": seeds, "labels": labels}, batch_size)
 
     def measure(
         self, x: np.ndarray, y: Any = None, batch_size: int = 250, *, num_samples: int = 50

@@ -23,6 +23,7 @@ from keras_gen.likelihoods import Categorical
 from keras_gen.model import Conditions
 from keras_gen.random import Noise
 from keras_gen.signature import Input
+from keras_gen_export import texts
 
 # As good as minus infinity for a logit, and no NaN when it meets one.
 _NEVER = -1e30
@@ -229,23 +230,13 @@ class SequenceModel(AutoregressiveModel):
         """
         if not isinstance(self.format, Text):
             raise ValueError(f"generate needs a model of text, this one is of {self.format.name}.")
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        if not prompts:
-            raise ValueError("prompt must be a text, or a list of at least one, received none.")
-        if length is None:
-            longest = self.data_input().longest  # of a model that has a longest: what is left of it
-            left = self.length if longest is None else longest - max(map(len, prompts))
-            length = min(self.length, left)
-        checks.positive("length", length)
-        whole = max(map(len, prompts)) + length
-        x = self.format.code_points(prompts, whole)
-        mask = np.arange(whole) < np.array([[len(text)] for text in prompts])
-        drawn = self.complete(x, mask, labels, seed, **settings)
-        texts = [
-            text[: len(start) + length]
-            for text, start in zip(self.format.strings(drawn), prompts, strict=True)
-        ]
-        return texts[0] if isinstance(prompt, str) else texts
+
+        def complete(x: np.ndarray, mask: np.ndarray) -> np.ndarray:
+            return self.complete(x, mask, labels, seed, **settings)
+
+        longest = self.data_input().longest
+        vocabulary = self.format.vocabulary
+        return texts.generate(complete, vocabulary, prompt, length, self.length, longest)
 
 
 def in_rows(x: tf.Tensor, columns: int) -> tf.Tensor:

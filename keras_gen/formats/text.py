@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_gen.files import write_beside
 from keras_gen.formats.format import Tokenized
 from keras_gen.signature import Input
+from keras_gen_export import texts
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -92,17 +93,8 @@ class Text(Tokenized):
         Raises:
             ValueError: a character is not in the vocabulary.
         """
-        unknown = sorted(set("".join(strings)) - set(self.vocabulary))
-        if unknown:
-            raise ValueError(
-                f"text must be in the vocabulary, {self.vocabulary!r}, received "
-                f"{''.join(unknown)!r}."
-            )
-        length = max(map(len, strings)) if length is None else length
-        filled = [string.ljust(length, self.vocabulary[0]) for string in strings]
-        points = np.array([[ord(c) for c in string] for string in filled], np.int32)
-        return points.reshape(len(strings), length)
+        return texts.code_points(strings, self.vocabulary, length)
 
     def strings(self, code_points: np.ndarray) -> list[str]:
         """Code points `[n, time]` as strings."""
-        return ["".join(map(chr, row)) for row in np.asarray(code_points)]
+        return texts.strings(code_points)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
+from damage import flip
 from keras_gen import data, memory
 
 
@@ -22,10 +23,6 @@ def refused(name, path, **arguments) -> str:
     assert str(path) in message
     assert len(message.splitlines()) == 1
     return message
-
-
-def flip(content, place):
-    return content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
 
 
 # ---- arrays --------------------------------------------------------------------------------------
