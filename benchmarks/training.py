@@ -2,6 +2,7 @@
 
     python benchmarks/training.py gated_pixel_cnn
     python benchmarks/training.py vae dcgan --jit
+    python benchmarks/training.py pixel_cnn --operations       # where a step's time goes
 
 The ceiling is measured in the same run, in turn with the model: forward and backward of one 3x3
 convolution of 64 filters over 28x28, batch 64, in floating-point operations a second.
@@ -10,8 +11,11 @@ convolution of 64 filters over 28x28, batch 64, in floating-point operations a s
 from __future__ import annotations
 
 import argparse
+import collections
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -70,6 +74,41 @@ def flops_of_objective(model: Model, images: np.ndarray) -> int:
     return tf.compat.v1.profiler.profile(function.graph, options=options).total_float_ops
 
 
+def print_operations(name: str, images: np.ndarray, steps: int = 5) -> None:
+    """Prints where a training step's time goes, by the kind of operation."""
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2  # of TensorFlow's own traces
+
+    model = MODELS[name]()
+    model.compile()
+    x = tf.constant(images)
+    step = tf.function(lambda: model.train_step(x), autograph=False)
+    step()
+    folder = tempfile.mkdtemp()
+    with tf.profiler.experimental.Profile(folder):
+        for _ in range(steps):
+            step()["loss"].numpy()
+    (trace,) = Path(folder).glob("**/*.xplane.pb")
+    planes = xplane_pb2.XSpace.FromString(trace.read_bytes()).planes
+    seconds: collections.Counter[str] = collections.Counter()
+    counts: collections.Counter[str] = collections.Counter()
+    for plane in planes:
+        for event in (event for line in plane.lines for event in line.events):
+            # A node's event is called "its name:its operation".
+            node, _, kind = plane.event_metadata[event.metadata_id].name.partition(":")
+            if node and kind.lstrip("_")[:1].isupper():
+                seconds[kind] += event.duration_ps / 1e12 / steps
+                counts[kind] += 1
+    total = seconds.total()
+    print_table(
+        f"{name}: a step of batch {BATCH} in {1e3 * total:.0f} ms, one operation at a time",
+        ["operation", "a step", "ms", "share"],
+        [
+            [kind, f"{counts[kind] / steps:.0f}", f"{1e3 * value:.1f}", f"{value / total:.0%}"]
+            for kind, value in seconds.most_common(12)
+        ],
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", default=["gated_pixel_cnn"], choices=sorted(MODELS))
@@ -77,9 +116,15 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=5)
     parser.add_argument("--jit", action="store_true", help="also with XLA")
     parser.add_argument("--mixed", action="store_true", help="also in mixed_bfloat16")
+    parser.add_argument("--operations", action="store_true", help="only where the time goes")
     arguments = parser.parse_args()
 
     images = np.random.default_rng(0).integers(0, 2, (BATCH, 28, 28, 1), dtype=np.uint8)
+    if arguments.operations:
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        for name in arguments.models:
+            print_operations(name, images)
+        return
     data = tf.data.Dataset.from_tensors(tf.constant(images)).repeat(arguments.steps)
     convolve, convolve_flops = ceiling_step()
     rows = []

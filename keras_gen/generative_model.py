@@ -39,7 +39,8 @@ class GenerativeModel(Model):
 
     def setting_inputs(self) -> dict[str, Input]:
         """How a sample is drawn, by name: one value a sample, each with a default."""
-        return {"temperature": Input((None,), "float32", minimum=0.0, default=1.0)}
+        # Hotter than that every draw is uniform, and noise times temperature must stay finite.
+        return {"temperature": Input((None,), "float32", 0.0, 1e6, default=1.0)}
 
     def sample_condition_inputs(self) -> dict[str, Input]:
         """The conditions of a sample, where its shape says more of theirs than data's does."""

@@ -60,7 +60,8 @@ class LatentModel(Model):
 
     def truncation_input(self) -> dict[str, Input]:
         """The setting `truncation`, of models that draw: see `_draw_truncated`."""
-        return {"truncation": Input((None,), "float32", minimum=0.0, default=1.0)}
+        # Latents go up to six times that, which half precision still has.
+        return {"truncation": Input((None,), "float32", 0.0, 1000.0, default=1.0)}
 
     def _draw_truncated(self, noise: Noise, settings: dict[str, tf.Tensor]) -> Any:
         """Latents of the prior times `truncation`: 1 changes nothing, 0 draws the centre."""

@@ -64,7 +64,7 @@ class Model(Configured, Learner):
         ):
             raise ValueError(f"average_decay must be in (0, 1), received {average_decay!r}.")
         self.average_decay = average_decay
-        self.seed = random.new_seed() if seed is None else checks.integer("seed", seed)
+        self.seed = random.new_seed() if seed is None else checks.seed(seed)
         # Counted here: the optimizer's own count is divided where gradients accumulate.
         self.steps = self._counter("steps")
         self._term_means = [keras.metrics.Mean(name=term) for term in self.terms]

@@ -47,6 +47,7 @@ from keras_gen.files import (
     write_beside,
 )
 from keras_gen.model import Model
+from keras_gen_export.inputs import check_known
 
 CONFIG, HISTORY, LOGS, MODEL = "config.json", "history.csv", "logs", "model.keras"
 
@@ -303,12 +304,8 @@ def _build(
     if configuration.conditional:
         options["num_classes"] = description.num_classes
     allowed = [name for name in plain_options(model_class) if name not in options]
-    unknown = configuration.options.keys() - {*allowed, "dtype"}
-    if unknown:
-        raise ValueError(
-            f"set must name options of {configuration.model}, which are {', '.join(allowed)}, "
-            f"received {', '.join(sorted(unknown))}."
-        )
+    given = {name: value for name, value in configuration.options.items() if name != "dtype"}
+    check_known(given, dict.fromkeys(allowed), f"options of {configuration.model}")
     try:
         with memory.weights_within("set" if configuration.options else "data"):
             model = model_class(**options, **configuration.options)

@@ -79,6 +79,8 @@ def test_evaluate(run, capsys):
     }
     for name, unit in expected[run.name].items():
         assert re.search(rf"^{name}: -?\d+\.\d{{4}} {unit}$", output, re.MULTILINE)
+    assert keras_gen("evaluate", run, "--sample-rate", 8000) == 2
+    assert "sample_rate must not be given: digits has no use for it" in capsys.readouterr().err
 
 
 def test_sample(run, tmp_path):
@@ -110,6 +112,8 @@ def test_settings(run, tmp_path, capsys):
     assert keras_gen("sample", run, "--set", f"{other}=1") == 2
     error = capsys.readouterr().err
     assert f"{other} must not be given: the settings of {class_name} are {setting}" in error
+    assert keras_gen("sample", run, "--set", f"{setting}s=1") == 2
+    assert f"{setting}s must not be given: did you mean {setting}?" in capsys.readouterr().err
     assert keras_gen("sample", run, "--set", "temperature") == 2
     assert "set must be NAME=VALUE" in capsys.readouterr().err
     if run.name == "dcgan":
@@ -134,6 +138,13 @@ def test_export(run, tmp_path):
     assert keras_gen("export", run, "--output", tmp_path / "a", "--format", "onnx") == 0
     samples = runtime.load(tmp_path / "a").sample(2, labels=3, seed=0)
     np.testing.assert_array_equal(samples, runs.load_model(run).sample(2, labels=3, seed=0))
+
+
+@pytest.mark.parametrize("argument", ["format='onnx'", "filepath='b'", "verbose=1", "seed=1"])
+def test_export_is_set_choices_alone(argument, run, tmp_path, capsys):
+    assert keras_gen("export", run, "--output", tmp_path / "a", "--set", argument) == 2
+    assert f"{argument.split('=')[0]} must not be given: " in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---- the models ----------------------------------------------------------------------------------
@@ -189,17 +200,21 @@ def test_options_of_bases_can_be_set(name, tmp_path):
         ),
         (
             ["vae", "--set", "depth=3"],
-            "set must name options of vae, which are latent_dim, .*, received depth",
+            "depth must not be given: the options of vae are latent_dim, filters, .*, average",
         ),
+        (["vae", "--set", "hidden_unit=3"], "hidden_unit must not be given: did you mean hidden_u"),
         (["vae", "--set", "depth"], "set must be NAME=VALUE"),
+        (["vae", "--set", "=3"], "set must be NAME=VALUE"),
+        (["vae", "--set", "filters={1, 2}"], "set must be NAME=VALUE with a number, a word"),
+        (["vae", "--set", "filters=" + "(" * 2000], r"set must be NAME=VALUE .*, received .{,99}$"),
         (["vae", "--set", "latent_dim=0"], "latent_dim must be at least 1, received 0"),
         (["vae", "--resize", "8x8"], "resize must be whole numbers with commas between"),
         (["vae", "--set", "filters=32"], "filters must be whole numbers of at least 1, such as"),
         (["vae", "--steps-per-execution", "4"], "steps_per_execution must divide the 23 steps"),
         (["vae", "--data", "text"], "data must be of a kind that VAE models, received text"),
         (["char_rnn"], "data must be of a kind that CharRNN models, received images"),
-        (["vae", "--set", "levels=3"], "set must name options of vae, .*, received levels"),
-        (["dcgan", "--set", "adversarial_loss=1"], "set must name options of dcgan, .*, received"),
+        (["vae", "--set", "levels=3"], "levels must not be given: the options of vae are"),
+        (["dcgan", "--set", "adversarial_loss=1"], "adversarial_loss must not be given: the"),
         (["char_rnn", "--data", "text", "--binarize", "fixed"], "binarize must be None: text"),
         (["char_rnn", "--data", "text:none.txt"], "data must name a text file that exists"),
         (["wavenet", "--data", "audio:nowhere"], "data must name a folder that exists"),
@@ -216,14 +231,17 @@ def test_options_of_bases_can_be_set(name, tmp_path):
         (["vae", "--seed", "-1"], "seed must be 0 to 2147483647, received -1"),
         (["vae", "--ema", "nan"], "ema_momentum must be at least 0 and less than 1, received nan"),
         (["vae", "--set", "hidden_units=10000000000"], "set must be smaller: to train the model's"),
-        (["vae", "--set", "beta='a'"], "set must give values of the right kind: "),
-        (["vae", "--set", "likelihood=3"], "set must name options of vae, .*, received likelihood"),
-        (["vae", "--set", "encoder=3"], "set must name options of vae, .*, received encoder"),
+        (["vae", "--set", "beta='a'"], "beta must be at least 0 and finite, received 'a'"),
+        (["gated_pixel_cnn", "--set", "filters=True"], "set must give values of the right kind: "),
+        (["vae", "--set", "likelihood=3"], "likelihood must not be given: the options of vae are"),
+        (["vae", "--set", "encoder=3"], "encoder must not be given: the options of vae are"),
         (["vae", "--dtype", "float7"], "dtype"),
         (["vae", "--data", "npz:/"], "data must name an .npz file that exists"),
         (["vae", "--data", "folder:/nowhere"], "data must name a folder that exists"),
         (["vae", "--data", "tfds:../x"], "data must be a data set of TFDS"),
         (["vae", "--data", "\0"], "data must be digits, tfds:NAME"),
+        (["vae", "--length", "8"], "length must not be given: digits has no use for it"),
+        (["vae", "--data-dir", "."], "data_dir must not be given: digits has no use for it"),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -242,6 +260,8 @@ def test_other_mistakes(tmp_path, capsys):
     assert "run must be a folder with config.json" in capsys.readouterr().err
     assert keras_gen("train") == 2
     assert "train needs a model and --run FOLDER" in capsys.readouterr().err
+    assert keras_gen("train", "--resume", tmp_path, "--epochs", 10, "--data", "digits") == 2
+    assert "give nothing else, received data, epochs." in capsys.readouterr().err
 
 
 def test_damaged_and_foreign_files(tmp_path, capsys):

@@ -169,6 +169,30 @@ def test_the_batch_and_the_epoch_are_named():
         model.fit(x, batch_size=3, epochs=3, verbose=0, callbacks=callbacks)
 
 
+class BrokenValidation(keras.callbacks.Callback):
+    """Breaks the weights while they are measured after the second epoch, and mends them again."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch, self.weights = epoch, None
+
+    def on_test_begin(self, logs=None):
+        if self.epoch == 1:
+            self.weights = self.model.get_weights()
+            break_weights(self.model)
+
+    def on_test_end(self, logs=None):
+        if self.weights is not None:
+            self.model.set_weights(self.weights)
+
+
+def test_a_loss_of_validation_that_is_not_finite_ends_training(tmp_path):
+    model, x = tiny_model()
+    callbacks = [BrokenValidation(), StopOnDivergence(), EpochCheckpoint(tmp_path)]
+    with pytest.raises(DivergenceError, match="diverged in epoch 2: val_loss is nan, and must be"):
+        model.fit(x, epochs=3, verbose=0, validation_data=x, callbacks=callbacks)
+    assert names(tmp_path) == {"checkpoint-000000.keras", "checkpoint-000001.keras"}
+
+
 def test_weights_that_are_not_finite_replace_no_checkpoint(tmp_path):
     # The last step of an epoch may break weights after its loss was measured.
     model, x = tiny_model()

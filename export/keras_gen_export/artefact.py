@@ -222,13 +222,15 @@ class Artefact:
                 f"{num_samples!r}."
             )
         ((name, x),) = self._data("log_prob_bound", x).items()
-        seeds = _seeds(seed, len(x))
-        labels = None if labels is None else np.broadcast_to(labels, len(x))
+        given = {name: x, "seeds": _seeds(seed, len(x)), "labels": labels}
+        described = self._described("log_prob_bound")["inputs"]
+        # Checked as one: a part of the examples would not show that there are too few labels.
+        checked = checking.check_inputs(described, given, len(x))
 
         def run(**inputs: Any) -> np.ndarray:
             return self.run("log_prob_bound", **inputs)["log_prob_bound"]
 
-        return run_in_batches(run, {name: x, "seeds": seeds, "labels": labels}, batch_size)
+        return run_in_batches(run, checked, batch_size)
 
     # ---- what models with latents, or of translations, have --------------------------------------
 
@@ -371,13 +373,22 @@ class Artefact:
 
     def _latents(self, name: str, latents: Any) -> Arrays:
         """Checked latents by name; one vector's name is "latents"."""
-        described = self._described("decode")["inputs"]
+        described = self._latent_inputs()
         named = latents if isinstance(latents, dict) else {"latents": latents}
-        for key in named.keys() - described.keys():
-            raise ValueError(f"{name} must be among {', '.join(described)}, received {key}.")
+        if named.keys() != described.keys():
+            raise ValueError(
+                f"{name} must be {' and '.join(described)}, received {' and '.join(named)}."
+            )
         return {
             key: checking.check_batch(name, value, described[key]) for key, value in named.items()
         }
+
+    def _latent_inputs(self) -> dict[str, dict[str, Any]]:
+        """The latents that "decode" takes: those of its inputs that nothing else does."""
+        inputs = self._described("decode")["inputs"]
+        others = [each for name, each in self.manifest["signatures"].items() if name != "decode"]
+        conditions = {name for each in others for name in each["inputs"]}
+        return {name: each for name, each in inputs.items() if name not in conditions}
 
 
 def _seeds(seed: int | None, num: int) -> np.ndarray:

@@ -5,6 +5,7 @@ Every message names the argument, what was received and what is allowed.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -26,6 +27,11 @@ def in_range(name: str, value: Any, minimum: int, maximum: int) -> int:
     if not minimum <= value <= maximum:
         raise ValueError(f"{name} must be {minimum} to {maximum}, received {value}.")
     return value
+
+
+def seed(value: Any) -> int:
+    """An integer of 64 bits."""
+    return in_range("seed", value, -(2**63), 2**63 - 1)
 
 
 def positive(name: str, value: Any) -> int:
@@ -108,6 +114,26 @@ def share(name: str, value: Any) -> float:
     if not (isinstance(value, int | float | np.floating) and 0.0 <= value < 1.0):
         raise ValueError(f"{name} must be at least 0 and less than 1, received {value!r}.")
     return float(value)
+
+
+def number(name: str, value: Any, minimum: float, maximum: float) -> float:
+    """A number between two bounds, both allowed."""
+    if not (_is_number(value) and minimum <= value <= maximum):
+        raise ValueError(
+            f"{name} must be a number from {minimum:g} to {maximum:g}, received {value!r}."
+        )
+    return float(value)
+
+
+def not_negative(name: str, value: Any) -> float:
+    """A finite number of at least 0."""
+    if not (_is_number(value) and 0.0 <= value < math.inf):
+        raise ValueError(f"{name} must be at least 0 and finite, received {value!r}.")
+    return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating)
 
 
 def mask(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:

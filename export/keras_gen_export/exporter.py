@@ -11,7 +11,7 @@ from typing import Any
 from keras_gen_export import manifest as manifests
 from keras_gen_export.inputs import check_known
 from keras_gen_export.logs import quiet
-from keras_gen_export.places import made
+from keras_gen_export.places import UnwritableError, made, reason
 from keras_gen_export.progress import progress_line
 from keras_gen_export.staging import staging_folder
 from keras_gen_export.verification import measure
@@ -54,7 +54,11 @@ def export(
     writer = importlib.import_module(f"keras_gen_export.{FORMATS[format][0]}")
 
     target = Path(filepath)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+    try:
+        taken = target.exists() and not (target.is_dir() and not any(target.iterdir()))
+    except OSError as error:  # such as a name that is too long
+        raise UnwritableError("filepath", target, reason(error)) from error
+    if taken:
         raise ValueError(f"filepath must be a new or empty folder, received {target}.")
     signatures = model.signatures()
     known = {name: None for each in signatures.values() for name in each.choices}

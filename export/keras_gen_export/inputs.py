@@ -70,6 +70,8 @@ def check(name: str, value: Any, description: Mapping[str, Any]) -> np.ndarray:
     """
     value = np.asarray(value)
     dtype = np.dtype(description["dtype"])
+    if value.dtype.name == "bfloat16" and dtype.kind == "f":  # floats that NumPy has no kind for
+        value = value.astype(np.float32)
     if value.dtype.kind not in _KINDS[dtype.kind]:
         raise ValueError(wrong_kind(name, value.dtype, description))
     check_shape(name, value.shape, description)
@@ -180,6 +182,14 @@ def _check_values(name: str, value: np.ndarray, description: Mapping[str, Any]) 
         raise ValueError(
             f"{name} must be {allowed(description)}, received values from {low} to {high}."
         )
+    dtype = np.dtype(description["dtype"])
+    if dtype.kind in "iu":
+        held = np.iinfo(dtype)
+        if not (held.min <= int(low) and int(high) <= held.max):
+            raise ValueError(
+                f"{name} must be {allowed(description)} that {dtype} holds, received values from "
+                f"{low} to {high}."
+            )
 
 
 def _batched(

@@ -183,7 +183,9 @@ def _example(spec: Any, batch_size: int, sizes: list[int], rng: np.random.Genera
         if spec.minimum is None and spec.maximum is None:
             return rng.standard_normal(shape).astype(dtype)
         low = 0.0 if spec.minimum is None else spec.minimum
-        high = low + 1.0 if spec.maximum is None else spec.maximum
+        # Settings, which have a default, are of use near their least.
+        near = spec.maximum is None or spec.default is not None
+        high = low + 1.0 if near else spec.maximum
         return rng.uniform(low, high, shape).astype(dtype)
     low = 0 if spec.minimum is None else spec.minimum
     # A scalar counts something, such as samples: a few will do. Else any integer is a seed.

@@ -75,9 +75,11 @@ def great_circle(start: np.ndarray, end: np.ndarray, shares: np.ndarray) -> np.n
     Example:
         >>> great_circle(start, end, np.linspace(0.0, 1.0, 8))
     """
-    shape, (start, end) = start.shape[1:], (x.reshape(len(x), -1) for x in (start, end))
+    shape = start.shape[1:]
+    # In float64, where the square of any float32 is a number.
+    start, end = (x.reshape(len(x), -1).astype(np.float64) for x in (start, end))
     norms = np.linalg.norm(start, axis=-1) * np.linalg.norm(end, axis=-1)
-    cosine = np.sum(start * end, axis=-1, dtype=np.float64) / np.maximum(norms, 1e-12)
+    cosine = np.sum(start * end, axis=-1) / np.maximum(norms, 1e-12)
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))[:, None]
     sine = np.sin(angle)
     # Through the origin, or between vectors of one direction, no circle is the greatest.

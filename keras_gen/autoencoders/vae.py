@@ -27,6 +27,7 @@ from keras_gen.model import Conditions
 from keras_gen.random import Noise, Purpose
 from keras_gen.signature import CHOICE, DECISION, NUMBER, Input, Output, Signature
 from keras_gen_export.batches import run_in_batches
+from keras_gen_export.inputs import check_inputs
 
 tfd = tfp.distributions
 
@@ -101,9 +102,7 @@ class VAE(LatentModel, GenerativeModel):
         self.image_shape, self.levels = self.format.image_shape, levels
         self.filters = checks.sizes("filters", filters)
         self.hidden_units = checks.positive("hidden_units", hidden_units)
-        if beta < 0:
-            raise ValueError(f"beta must be at least 0, received {beta}.")
-        self.beta = beta
+        self.beta = checks.not_negative("beta", beta)
         self.likelihood = likelihood_of(self.levels, likelihood)
         self._passed = {"encoder": encoder is not None, "decoder": decoder is not None}
         self.encoder = self._build_encoder() if encoder is None else encoder
@@ -123,9 +122,15 @@ class VAE(LatentModel, GenerativeModel):
         height, width, channels = self.image_shape
         layers = keras.layers
         policy = self.dtype_policy
+
+        def kernel_size(stage: int) -> list[int]:
+            # Along a side of one pixel, three would see padding alone beside it; and TensorFlow's
+            # gradients of that are sometimes NaN in bfloat16, on a CPU.
+            return [3 if side > 1 else 1 for side in halved(self.image_shape, stage)]
+
         stages = [
-            layers.Conv2D(size, 3, 2, padding="same", activation="relu", dtype=policy)
-            for size in self.filters
+            layers.Conv2D(size, kernel_size(i), 2, padding="same", activation="relu", dtype=policy)
+            for i, size in enumerate(self.filters)
         ]
         dense = layers.Dense(self.hidden_units, activation="relu", dtype=policy)
         return keras.Sequential(
@@ -301,14 +306,17 @@ class VAE(LatentModel, GenerativeModel):
         """
         x = self.check_data(x)
         checks.positive("num_samples", num_samples)
-        seeds = random.seeds_for(seed, len(x))
-        labels = None if labels is None else np.broadcast_to(labels, len(x))
+        given = {"images": x, "seeds": random.seeds_for(seed, len(x)), "labels": labels}
+        signature = self.signatures()["log_prob_bound"]
+        described = {name: each.describe() for name, each in signature.inputs.items()}
+        # Checked as one: a part of the examples would not show that there are too few labels.
+        checked = check_inputs(described, given, len(x))
 
         def run(**inputs: Any) -> np.ndarray:
             outputs = self.run("log_prob_bound", num_samples=num_samples, **inputs)
             return outputs["log_prob_bound"]
 
-        return run_in_batches(run, {"images": x, "seeds": seeds, "labels": labels}, batch_size)
+        return run_in_batches(run, checked, batch_size)
 
     def measure(
         self, x: np.ndarray, y: Any = None, batch_size: int = 250, *, num_samples: int = 50

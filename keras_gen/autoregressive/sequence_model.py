@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,9 +25,6 @@ from keras_gen.model import Conditions
 from keras_gen.random import Noise
 from keras_gen.signature import Input
 from keras_gen_export import texts
-
-# As good as minus infinity for a logit, and no NaN when it meets one.
-_NEVER = -1e30
 
 
 class SequenceModel(AutoregressiveModel):
@@ -249,7 +247,14 @@ def in_rows(x: tf.Tensor, columns: int) -> tf.Tensor:
 
 
 def _likeliest(logits: tf.Tensor, at: tf.Tensor) -> tf.Tensor:
-    """Each row of `[n, m]` with its k largest alone, for k - 1 as one-hot `[n, m]`."""
+    """Each row of `[n, m]` with its k largest alone, for k - 1 as one-hot `[n, m]`.
+
+    Of equals, the first are the larger: there are never more than k.
+    """
     ordered = tf.math.top_k(logits, logits.shape[-1]).values
-    least = tf.reduce_sum(ordered * at, axis=-1, keepdims=True)
-    return tf.where(logits < least, _NEVER, logits)
+    least = tf.reduce_max(tf.where(at > 0.0, ordered, -math.inf), axis=-1, keepdims=True)
+    above, equal = logits > least, tf.cast(logits == least, tf.int32)
+    k = 1 + tf.argmax(at, axis=-1, output_type=tf.int32)[:, None]
+    room = k - tf.reduce_sum(tf.cast(above, tf.int32), axis=-1, keepdims=True)
+    kept = above | ((equal > 0) & (tf.cumsum(equal, axis=-1) <= room))
+    return tf.where(kept, logits, -math.inf)

@@ -45,7 +45,8 @@ class StopOnDivergence(keras.callbacks.Callback):
 
     Terms are running means, which stay infinite or NaN once they are, so that what Keras hands to
     callbacks is enough: no step computes more. With `steps_per_execution`, the batch that is named
-    is the last of its execution.
+    is the last of its execution. Terms of validation are looked at after each epoch: an
+    `EpochCheckpoint` that comes later in the list of callbacks does not write that epoch's.
 
     Example:
         >>> model.fit(dataset, epochs=10, callbacks=[StopOnDivergence()])
@@ -59,10 +60,18 @@ class StopOnDivergence(keras.callbacks.Callback):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        terms = logs or {}
-        for name, value in sorted(terms.items(), key=lambda term: term[0] != "loss"):
-            if not math.isfinite(value):
-                raise DivergenceError(
-                    f"training diverged in batch {batch + 1} of epoch {self.epoch + 1}: {name} is "
-                    f"{value}, and must be finite; a lower learning rate may help."
-                )
+        _check_terms(logs or {}, f"batch {batch + 1} of epoch {self.epoch + 1}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        _check_terms(logs or {}, f"epoch {epoch + 1}")
+
+
+def _check_terms(terms: dict[str, Any], where: str) -> None:
+    """Raises a `DivergenceError` of the first term that is not finite, the losses before others."""
+    losses = ("loss", "val_loss")
+    for name, value in sorted(terms.items(), key=lambda term: term[0] not in losses):
+        if not math.isfinite(value):
+            raise DivergenceError(
+                f"training diverged in {where}: {name} is {value}, and must be finite; a lower "
+                "learning rate may help."
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import sys
 import warnings
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ app = typer.Typer(
 
 # More than anybody waits for: what is asked for beyond it is a slip of the hand.
 MOST = 1_000_000
+# Of what was typed, so much is repeated in a message.
+_LONGEST = 80
 
 Run = Annotated[Path, typer.Argument(help="A run folder, or a .keras file.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
@@ -80,12 +83,15 @@ def named_values(pairs: Sequence[str] | None) -> dict[str, Any]:
     for pair in pairs or []:
         name, sign, value = pair.partition("=")
         try:
-            if not sign:
+            if not (name and sign):
                 raise ValueError
             values[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+            json.dumps(values[name])  # a run's configuration records it
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            received = pair if len(pair) <= _LONGEST else f"{pair[:_LONGEST]}..."
             raise ValueError(
-                f"set must be NAME=VALUE with a value as Python writes it, received {pair!r}."
+                "set must be NAME=VALUE with a number, a word in quotes, or some of them in "
+                f"brackets, as Python writes them, received {received!r}."
             ) from None
     return values
 

@@ -174,13 +174,11 @@ def _settings(
     Raises:
         ValueError: the model has no such setting.
     """
+    from keras_gen_export.inputs import check_known
+
     settings = named_values(pairs)
     if temperature is not None:
         settings["temperature"] = temperature
     allowed = model.setting_inputs()
-    for name in settings.keys() - allowed.keys():
-        raise ValueError(
-            f"{name} must not be given: the settings of {type(model).__name__} are "
-            f"{', '.join(allowed) or 'none'}."
-        )
+    check_known(settings, allowed, f"settings of {type(model).__name__}")
     return settings

@@ -23,8 +23,12 @@ def export(
     """Write all of a model's signatures as one artefact, verified."""
     choices = named_values(set)
     from keras_gen import runs
+    from keras_gen_export.inputs import check_known
 
-    runs.load_model(run).export(output, format=format, **choices)
+    model = runs.load_model(run)
+    known = {name: None for each in model.signatures().values() for name in each.choices}
+    check_known(choices, known, "choices")  # not the other arguments of `export`
+    model.export(output, format=format, **choices)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from keras_gen.cli.models import model_class_of, model_classes
 @app.command()
 @takes_data
 def train(
+    context: typer.Context,
     data_options: DataOptions,
     model: Annotated[str | None, typer.Argument(help="One of `keras-gen models`.")] = None,
     run: Annotated[Path | None, typer.Option(help="The run folder to make.")] = None,
@@ -39,8 +40,12 @@ def train(
     from keras_gen import runs
 
     if resume is not None:
-        if model is not None or run is not None:
-            raise ValueError("resume takes all that it needs from its run: give nothing else.")
+        others = sorted(_given(context) - {"resume"})
+        if others:
+            raise ValueError(
+                "resume takes all that it needs from its run: give nothing else, received "
+                f"{', '.join(others)}."
+            )
         with _stopped_by_ctrl_c():
             runs.resume(resume, model_classes())
         typer.echo(f"finished {resume}")
@@ -70,6 +75,12 @@ def train(
     with _stopped_by_ctrl_c():
         runs.start(run, configuration, model_class_of(model))
     typer.echo(f"finished {run}")
+
+
+def _given(context: typer.Context) -> set[str]:
+    """The names of what was typed, rather than left at its default."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
 
 
 @contextlib.contextmanager

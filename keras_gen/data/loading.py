@@ -201,7 +201,8 @@ def load(
         description.
 
     Raises:
-        ValueError: an unknown data set or split, or data of another form than asked for.
+        ValueError: an unknown data set or split, data of another form than asked for, or an option
+            that they have no use for.
 
     Example:
         >>> dataset, description = load("digits", "train", batch_size=32)

@@ -22,6 +22,16 @@ from keras_gen.formats import Format, Images, Sound, Text
 # Characters of a text's windows, where nothing else is asked for.
 _TEXT_LENGTH = 500
 
+# What each kind of data has a use for, of the options that `read` takes.
+_OPTIONS = {
+    "digits": ("resize",),
+    "tfds": ("data_dir", "resize", "length", "sample_rate"),
+    "npz": ("resize", "image_shape"),
+    "folder": ("resize",),
+    "text": ("length",),
+    "audio": ("length", "sample_rate"),
+}
+
 SPLITS = ("train", "validation", "test")
 # Names of splits as files have them.
 _ALIASES = {"valid": "validation", "val": "validation"}
@@ -54,6 +64,15 @@ def read(
 ) -> Source:
     """Reads a data set by its name; see `keras_gen.data.load`."""
     place, _, rest = name.partition(":")
+    options = {
+        "data_dir": data_dir,
+        "resize": resize,
+        "image_shape": image_shape,
+        "length": length,
+        "sample_rate": sample_rate,
+    }
+    used = _OPTIONS.get(place, options)
+    _refuse(name, {key: value for key, value in options.items() if key not in used})
     if name == "digits":
         return _digits()
     if place == "tfds" and rest:
@@ -72,6 +91,17 @@ def read(
     )
 
 
+def _refuse(name: str, unused: dict[str, Any]) -> None:
+    """Refuses options that data have no use for, rather than to ignore them.
+
+    Raises:
+        ValueError: one is not `None`.
+    """
+    for option, value in unused.items():
+        if value is not None:
+            raise ValueError(f"{option} must not be given: {name} has no use for it.")
+
+
 def _digits() -> Source:
     from sklearn.datasets import load_digits
 
@@ -83,7 +113,7 @@ def _digits() -> Source:
 
 def _text(path: Path | None, length: int | None) -> Source:
     text = read_text(path)
-    splits = windows(text, _TEXT_LENGTH if length is None else length)
+    splits = windows(text, _TEXT_LENGTH if length is None else length, str(path or "text"))
     return Source(splits, dict.fromkeys(splits), Text(text))
 
 
@@ -125,6 +155,7 @@ def _tfds(
     if data_dir is not None and not builder.data_path.exists():
         raise ValueError(f"data_dir must hold the prepared data set, received {data_dir}.")
     if "audio" in builder.info.features:
+        _refuse(f"tfds:{name}", {"resize": resize})
         # TFDS gives 16-bit sound as integers; all of it is in its split "train".
         examples = list(tfds.as_numpy(builder.as_dataset(split="train")))
         sounds = [(example["audio"] / 32768.0).astype(np.float32) for example in examples]
@@ -136,6 +167,7 @@ def _tfds(
     if "image" not in builder.info.features:
         raise ValueError(f"data must have the feature 'image' or 'audio', which {name!r} has not.")
 
+    _refuse(f"tfds:{name}", {"length": length, "sample_rate": sample_rate})
     has_labels = "label" in builder.info.features
     images, labels = {}, {}
     for split in builder.info.splits:
@@ -181,7 +213,12 @@ def _npz(path: Path, image_shape: Sequence[int] | None) -> Source:
             f"valid or test; labels y_train), it holds {', '.join(names)}."
         )
     for split, x in images.items():
-        if not x.size or x.shape[1:] != images["train"].shape[1:]:
+        if not x.size:
+            raise ValueError(
+                f"{path} must hold images in every split, received shape {list(x.shape)} in "
+                f"{split}."
+            )
+        if x.shape[1:] != images["train"].shape[1:]:
             raise ValueError(
                 f"{path} must hold images of one shape in every split, received {list(x.shape)} "
                 f"in {split}, {list(images['train'].shape)} in train."

@@ -32,11 +32,16 @@ def read_text(path: Path | None) -> str:
         raise ValueError(f"{path} must be a file that can be read: {reason(error)}.") from None
 
 
-def windows(text: str, length: int) -> dict[str, np.ndarray]:
+def windows(text: str, length: int, name: str = "text") -> dict[str, np.ndarray]:
     """Cuts a text into windows of code points, by split: int32 `[n, length]`.
 
     The first nine tenths are for training, the rest is halved for validation and test; what does
     not fill a window is left out.
+
+    Args:
+        text: to cut.
+        length: characters of a window.
+        name: of where the text is from, for the message.
 
     Raises:
         ValueError: a split has less than one window.
@@ -46,6 +51,8 @@ def windows(text: str, length: int) -> dict[str, np.ndarray]:
     splits = {}
     for i, split in enumerate(("train", "validation", "test")):
         part = points[bounds[i] : bounds[i + 1]]
+        if not len(part):
+            raise ValueError(f"{name} must hold more text: its {split} split has none.")
         count = len(part) // length
         if not count:
             raise ValueError(

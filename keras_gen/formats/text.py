@@ -16,6 +16,9 @@ from keras_gen.formats.format import Tokenized
 from keras_gen.signature import Input
 from keras_gen_export import texts
 
+# Code points that UTF-16 makes pairs of: alone they are no characters, and UTF-8 has none of them.
+_HALVES = frozenset(map(chr, range(0xD800, 0xE000)))
+
 
 @keras.saving.register_keras_serializable("keras_gen")
 class Text(Tokenized):
@@ -25,7 +28,7 @@ class Text(Tokenized):
         vocabulary: the characters, in any order; each counts once.
 
     Raises:
-        ValueError: there are fewer than two of them.
+        ValueError: there are fewer than two of them, or some are halves of characters (surrogates).
 
     Example:
         >>> text = Text("abc ")
@@ -43,6 +46,12 @@ class Text(Tokenized):
         if not isinstance(vocabulary, str) or len(set(vocabulary)) < 2:
             raise ValueError(
                 f"vocabulary must be a str of at least two characters, received {vocabulary!r}."
+            )
+        halves = sorted(set(vocabulary) & _HALVES)
+        if halves:
+            raise ValueError(
+                "vocabulary must be whole characters, which a file of text can hold, received "
+                f"{''.join(halves)!r}."
             )
         self.vocabulary = "".join(sorted(set(vocabulary)))
         self.num_tokens = len(self.vocabulary)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_gen import checks
 from keras_gen.files import write_beside
 from keras_gen.formats.format import Tokenized
+from keras_gen.random import MOST_CHOICES
 from keras_gen.signature import Input
 
 
@@ -20,7 +21,7 @@ class Tokens(Tokenized):
     """Tokens as they are: int32 `[n, time]` in `[0, num_tokens)`.
 
     Args:
-        num_tokens: how many different ones there are, at least 2.
+        num_tokens: how many different ones there are, 2 to 262,144.
 
     Raises:
         ValueError: `num_tokens` is out of range.
@@ -34,7 +35,7 @@ class Tokens(Tokenized):
     suffix = ".txt"
 
     def __init__(self, num_tokens: int) -> None:
-        self.num_tokens = checks.in_range("num_tokens", num_tokens, 2, 2**24)
+        self.num_tokens = checks.in_range("num_tokens", num_tokens, 2, MOST_CHOICES)
 
     def input(self) -> Input:
         return Input((None, None), "int32", 0, self.num_tokens - 1)

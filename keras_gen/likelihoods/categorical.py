@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 from keras_gen import checks
 from keras_gen.ancestral_sampling import Given
 from keras_gen.likelihoods.likelihood import Likelihood
-from keras_gen.random import Noise
+from keras_gen.random import MOST_CHOICES, Noise
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -19,7 +19,7 @@ class Categorical(Likelihood):
     """The likelihood of values in `[0, levels)`, with no order assumed: a softmax.
 
     Args:
-        levels: how many values there are, at least 2.
+        levels: how many values there are, 2 to 262,144.
 
     Raises:
         ValueError: `levels` is out of range.
@@ -32,8 +32,8 @@ class Categorical(Likelihood):
     levels: int
 
     def __init__(self, levels: int = 256) -> None:
-        self.levels = checks.in_range("levels", levels, 2, 2**24)
-        self.num_parameters = levels
+        self.levels = checks.in_range("levels", levels, 2, MOST_CHOICES)
+        self.num_parameters = self.levels
 
     def distribution(self, parameters: tf.Tensor) -> tfp.distributions.Distribution:
         return tfp.distributions.Categorical(logits=parameters)
@@ -42,7 +42,9 @@ class Categorical(Likelihood):
         # Not as a softmax and its logarithm, which is what a cross-entropy of integers becomes in
         # ONNX: far from the mode that is minus infinity.
         log_probs = tf.nn.log_softmax(tf.cast(parameters, tf.float32))
-        return tf.reduce_sum(log_probs * tf.one_hot(tf.cast(x, tf.int32), self.levels), axis=-1)
+        is_it = tf.range(self.levels) == tf.cast(x, tf.int32)[..., None]
+        # Chosen, not multiplied by zeros: what can not be has minus infinity.
+        return tf.reduce_sum(tf.where(is_it, log_probs, 0.0), axis=-1)
 
     def noise(
         self, noise: Noise, shape: Sequence[int], stream: int = 0, step: int | tf.Tensor = 0

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_gen import checks
 from keras_gen.ancestral_sampling import Given
 from keras_gen.likelihoods.likelihood import Likelihood
 from keras_gen.random import Noise
@@ -48,15 +49,10 @@ class DiscretizedLogisticMixture(Likelihood):
     levels: int
 
     def __init__(self, levels: int = 256, channels: int = 3, num_components: int = 10) -> None:
-        if not 2 <= levels <= 256:
-            raise ValueError(f"levels must be 2 to 256, received {levels}.")
-        for name, value in (("channels", channels), ("num_components", num_components)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, received {value}.")
-        self.levels = levels
-        self.channels = channels
+        self.levels = levels = checks.in_range("levels", levels, 2, 256)
+        self.channels = channels = checks.positive("channels", channels)
         self.event_shape = (channels,)
-        self.num_components = num_components
+        self.num_components = checks.positive("num_components", num_components)
         # A weight; a mean and a scale a channel; a coefficient for each earlier channel.
         self._couplings = channels * (channels - 1) // 2
         self.num_parameters = num_components * (1 + 2 * channels + self._couplings)
@@ -107,16 +103,17 @@ class DiscretizedLogisticMixture(Likelihood):
         """The log-probability of each channel, given those before it: float32 `[..., c]`."""
         logits, loc, log_scale, coupling = self._split(parameters)
         unit = tf.split(self._unit(x), self.channels, axis=-1)
-        # log p(x_1..x_c) for c = 1, 2, ...: the mixture's weights adapt to the channels seen.
-        joint = tf.nn.log_softmax(logits)
-        log_probs, before = [], 0.0
+        weights = tf.nn.log_softmax(logits)
+        log_probs = []
         for channel in range(self.channels):
             mean = self._mean(channel, loc, coupling, unit[:channel])
             level = x[..., channel, None]
-            joint += self._log_mass(level, level, mean, log_scale[..., channel])
-            total = tf.reduce_logsumexp(joint, axis=-1)
-            log_probs.append(total - before)
-            before = total
+            log_mass = self._log_mass(level, level, mean, log_scale[..., channel])
+            joint = weights + tf.maximum(log_mass, _NEVER)
+            log_probs.append(tf.reduce_logsumexp(joint, axis=-1))
+            # The mixture's weights adapt to the channels seen. They sum to one again, so that an
+            # unlikely channel leaves no great number, in which the next one's would be lost.
+            weights = tf.nn.log_softmax(joint)
         return tf.stack(log_probs, axis=-1)
 
     def _log_mass(
@@ -190,6 +187,7 @@ class DiscretizedLogisticMixture(Likelihood):
                 # The component was chosen as if the channel before were free; where that is known,
                 # it is chosen again, given its value.
                 logits += temperature * self._log_mass_of(values, *of_components)
+                logits -= tf.reduce_max(logits, axis=-1, keepdims=True)
                 again = component_of(logits, of_choices[channel])
                 is_known = known.mask[..., channel - 1, None, None]
                 component = tf.where(is_known, again, component)
@@ -216,16 +214,16 @@ class DiscretizedLogisticMixture(Likelihood):
         """Each channel's likeliest level, given those of the channels before it."""
         logits, *of_components = self._split(parameters)
         loc, log_scale, coupling = of_components
-        joint, level = tf.nn.log_softmax(logits), tf.range(self.levels)
+        weights, level = tf.nn.log_softmax(logits), tf.range(self.levels)
         values: list[tf.Tensor] = []
         for channel in range(self.channels):
             mean = self._mean(channel, loc, coupling, [self._unit(value) for value in values])
             # By component and level; the mixture's weights adapt to the channels before.
             place = mean[..., None], log_scale[..., channel, None]
-            log_mass = joint[..., None] + self._log_mass(level, level, *place)
+            log_mass = weights[..., None] + self._log_mass(level, level, *place)
             likeliest = _choose(tf.reduce_logsumexp(log_mass, axis=-2))
             values.append(_kept(known, channel, likeliest))
-            joint += self._log_mass_of(values, *of_components)
+            weights = tf.nn.log_softmax(weights + self._log_mass_of(values, *of_components))
         return tf.concat(values, axis=-1)
 
     def _log_mass_of(
@@ -234,7 +232,7 @@ class DiscretizedLogisticMixture(Likelihood):
         """The log of the last value's mass in each component, given those before it."""
         channel, value = len(values) - 1, values[-1]
         mean = self._mean(channel, loc, coupling, [self._unit(x) for x in values[:-1]])
-        return self._log_mass(value, value, mean, log_scale[..., channel])
+        return tf.maximum(self._log_mass(value, value, mean, log_scale[..., channel]), _NEVER)
 
 
 def _kept(known: Given | None, channel: int, value: tf.Tensor) -> tf.Tensor:

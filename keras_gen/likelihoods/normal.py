@@ -8,10 +8,14 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_gen import checks
 from keras_gen.ancestral_sampling import Given
 from keras_gen.likelihoods.likelihood import Likelihood
 from keras_gen.random import Noise
 from keras_gen.signature import ROUNDED
+
+# Beyond it, squares of distances in scales are no numbers of float32.
+_SCALES = (1e-6, 1e6)
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -24,12 +28,13 @@ class Normal(Likelihood):
 
     Args:
         levels: how many values there are, 2 to 256.
-        scale: the fixed standard deviation in units of [-1, 1]; `None` learns one for every value.
+        scale: the fixed standard deviation in units of [-1, 1], 1e-6 to 1e6; `None` learns one for
+            every value.
         min_scale: the least learned scale, likewise; `None` is one level, so that a density never
             exceeds what a mass can be.
 
     Raises:
-        ValueError: `levels` is out of range, or a scale is not positive.
+        ValueError: `levels` or a scale is out of range.
 
     Example:
         >>> Normal(256, scale=0.1).num_parameters, Normal(256).num_parameters
@@ -43,12 +48,10 @@ class Normal(Likelihood):
     def __init__(
         self, levels: int = 256, scale: float | None = None, min_scale: float | None = None
     ) -> None:
-        if not 2 <= levels <= 256:
-            raise ValueError(f"levels must be 2 to 256, received {levels}.")
+        self.levels = checks.in_range("levels", levels, 2, 256)
         for name, value in (("scale", scale), ("min_scale", min_scale)):
-            if value is not None and value <= 0:
-                raise ValueError(f"{name} must be positive, received {value}.")
-        self.levels = levels
+            if value is not None:
+                checks.number(name, value, *_SCALES)
         self.scale = scale
         self.min_scale = min_scale
         self.num_parameters = 2 if scale is None else 1

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from keras_gen import checks
 from keras_gen.ancestral_sampling import Given
 from keras_gen.likelihoods.likelihood import Likelihood
 from keras_gen.random import Noise
@@ -28,7 +29,7 @@ class PerChannel(Likelihood):
 
     def __init__(self, likelihood: Likelihood, channels: int) -> None:
         self.likelihood = likelihood
-        self.channels = channels
+        self.channels = channels = checks.positive("channels", channels)
         self.event_shape = (channels,)
         self.levels = likelihood.levels
         self.dtype, self.draw_output = likelihood.dtype, likelihood.draw_output

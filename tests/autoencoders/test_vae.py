@@ -185,6 +185,21 @@ def test_truncation_moves_latents_to_the_centre():
     np.testing.assert_array_equal(at_centre, np.repeat(centre, 3, axis=0))
 
 
+def test_a_walk_between_far_vectors_keeps_to_its_circle():
+    start, end = np.array([[1.0, 0.0]], np.float32), np.array([[0.6, 0.8]], np.float32)
+    shares = np.linspace(0, 1, 3)
+    far = great_circle(start * np.float32(1e20), end * np.float32(1e20), shares)
+    np.testing.assert_allclose(far / 1e20, great_circle(start, end, shares), atol=1e-6)
+
+
+def test_sides_of_one_pixel_learn_in_half_precision():
+    model = VAE((1, 1, 1), levels=2, filters=(4, 4, 4), dtype="mixed_bfloat16")
+    model.compile("adam")
+    model.fit(np.ones((32, 1, 1, 1), np.uint8), batch_size=8, verbose=0)
+    for weight in model.weights:
+        assert np.isfinite(weight.numpy()).all(), weight.path
+
+
 def test_passed_networks_are_saved(factor_analysis, images, tmp_path):
     factor_analysis.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -197,3 +212,22 @@ def test_a_network_of_another_shape_is_refused():
         VAE((2, 2, 1), encoder=linear(4, (2, 2, 1), None, seed=0))
     with pytest.raises(ValueError, match="beta must be at least 0"):
         VAE((2, 2, 1), beta=-1.0)
+    for beta in (np.nan, np.inf):
+        with pytest.raises(ValueError, match=f"beta must be at least 0 and finite, .* {beta}"):
+            VAE((2, 2, 1), beta=beta)
+    with pytest.raises(ValueError, match="seed must be -9223372036854775808 to 92233720368"):
+        VAE((2, 2, 1), seed=2**64)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"temperature": 3e38}, r"temperature must be floats \[n\] in \[0, 1e\+06\], received"),
+        ({"truncation": 1e5}, r"truncation must be floats \[n\] in \[0, 1000\], received"),
+    ],
+    ids=["temperature", "truncation"],
+)
+def test_settings_beyond_any_use_are_refused(settings, message):
+    model = VAE((2, 2, 1), levels=2, filters=())
+    with pytest.raises(ValueError, match=message):
+        model.sample(2, **settings)

@@ -34,6 +34,24 @@ def test_equals_the_formula_for_any_length(length, strict):
     np.testing.assert_allclose(graph(*inputs), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_no_logit_is_so_large_that_the_future_is_seen(dtype):
+    # The later position is the likelier by far; in half precision its product is infinite.
+    size = {"float32": 1e8, "float16": 1e3}[dtype]
+    query = tf.constant([[[[size]], [[size]]]], dtype)
+    key = tf.constant([[[[1.0]], [[size]]]], dtype)
+    value = tf.constant([[[[1.0]], [[2.0]]]], dtype)
+    np.testing.assert_array_equal(attention(query, key, value), [[[1.0], [2.0]]])
+    np.testing.assert_array_equal(attention(query, key, value, strict=True), [[[0.0], [1.0]]])
+
+
+def test_from_a_cache_no_logit_is_so_small_that_nothing_is_seen():
+    one, size = tf.ones([1, 1, 1, 1]), 1e8
+    past = Entries.empty(1, 1, 2, 1, 1).put(tf.constant(0), -size * one, one)
+    mixed = attend(size * one[0], past, 1, Entries.empty(1, 1, 2, 1, 1), 0)
+    np.testing.assert_array_equal(mixed, [[1.0]])
+
+
 def test_from_a_cache_equals_the_formula():
     # Two rows of three positions are finished; of the third row, two positions.
     rng = np.random.default_rng(0)

@@ -224,6 +224,27 @@ def test_completing(name):
     assert (completed[~mask] != x[~mask]).any()
 
 
+def test_top_k_takes_no_more_where_logits_are_equal():
+    model = transformer(6, 40)
+    model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+    drawn = model.sample(4, seed=0, top_k=[1, 2, 5, 6])
+    assert [len(np.unique(each)) for each in drawn] == [1, 2, 5, 6]
+
+
+def test_top_k_where_some_tokens_can_not_be():
+    model = transformer(6, 40)
+    model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+    step, barred = model._step, tf.constant([0.0, -np.inf, 0.0, 0.0, -np.inf, -np.inf])
+
+    def with_impossible(*inputs):
+        logits, *rest = step(*inputs)
+        return logits + barred, *rest
+
+    model._step = with_impossible
+    drawn = model.sample(2, seed=0, top_k=[2, 5])
+    assert [np.unique(each).tolist() for each in drawn] == [[0, 2], [0, 2, 3]]
+
+
 def test_top_k():
     model = build("lstm", 6, 30)
     nothing, x = np.zeros((50, 30), bool), np.full((50, 30), ord("a"), np.int32)

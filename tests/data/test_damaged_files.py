@@ -58,6 +58,7 @@ NPZ = {
     "objects": npz_of(train=np.array([{}], dtype=object)),
     "two shapes": npz_of(train=IMAGES, test=IMAGES[:, :2]),
     "no images": npz_of(train=IMAGES[:0]),
+    "no images in a split": npz_of(train=IMAGES, validation=IMAGES[:0]),
     "floats": npz_of(train=IMAGES / 255.0),
     "other names": npz_of(pictures=IMAGES),
 }

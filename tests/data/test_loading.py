@@ -136,6 +136,14 @@ def test_npz_of_packed_rows_and_of_labelled_images(tmp_path):
     assert (description.levels, description.num_classes) == (256, 4)
 
 
+def test_a_split_without_images_is_named(tmp_path):
+    x = np.zeros((20, 3, 5, 1), np.uint8)
+    np.savez(tmp_path / "a.npz", train=x, validation=x[:0])
+    message = r"a.npz must hold images in every split, received shape \[0, 3, 5, 1\] in validation"
+    with pytest.raises(ValueError, match=message):
+        data.load_arrays(f"npz:{tmp_path}/a.npz")
+
+
 def test_a_folder_of_pictures(tmp_path):
     for name, colour in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
         (tmp_path / name).mkdir()
@@ -174,6 +182,14 @@ def test_real_mnist_through_tfds(shared_data):
         ({"name": "digits", "split": "dev"}, "split must be one of train, validation, test"),
         ({"name": "digits", "binarize": "yes"}, "binarize must be None, fixed or dynamic"),
         ({"name": "digits", "batch_size": 0}, "batch_size must be 1 to"),
+        ({"name": "digits", "data_dir": "."}, "data_dir must not be given: digits has no use for"),
+        ({"name": "digits", "image_shape": (8, 8, 1)}, "image_shape must not be given: digits"),
+        ({"name": "digits", "length": 4}, "length must not be given: digits has no use for it"),
+        ({"name": "npz:nowhere.npz", "sample_rate": 8}, "sample_rate must not be given: npz:nowh"),
+        ({"name": "folder:nowhere", "length": 8}, "length must not be given: folder:nowhere has"),
+        ({"name": "text", "resize": (8, 8)}, "resize must not be given: text has no use for it"),
+        ({"name": "text:none.txt", "sample_rate": 8}, "sample_rate must not be given: text:none"),
+        ({"name": "audio:nowhere", "resize": (8, 8)}, "resize must not be given: audio:nowhere"),
     ],
     ids=lambda value: str(value)[:40],
 )

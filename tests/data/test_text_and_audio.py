@@ -144,6 +144,9 @@ def test_what_is_refused(tmp_path):
         data.load_arrays(f"text:{tmp_path / 'a.txt'}", length=10)
     with pytest.raises(ValueError, match="length must be at least 1, received 0"):
         data.load_arrays("text", length=0)
+    (tmp_path / "a.txt").write_text("")
+    with pytest.raises(ValueError, match=r"a.txt must hold more text: its train split has none"):
+        data.load_arrays(f"text:{tmp_path / 'a.txt'}")
 
 
 def test_sounds_of_tfds(tmp_path):
@@ -151,6 +154,10 @@ def test_sounds_of_tfds(tmp_path):
 
     with tfds.testing.mock_data(num_examples=30):
         x, labels, description = data.load_arrays("tfds:spoken_digit", length=50)
+        with pytest.raises(ValueError, match="resize must not be given: tfds:spoken_digit has no"):
+            data.load_arrays("tfds:spoken_digit", resize=(8, 8))
+        with pytest.raises(ValueError, match="length must not be given: tfds:mnist has no use for"):
+            data.load_arrays("tfds:mnist", length=50)
     assert x.dtype == np.float32
     assert x.shape == (24, 50)
     assert labels.shape == (24,)

@@ -301,6 +301,10 @@ def test_a_place_that_cannot_be_written(model, tmp_path):
     with pytest.raises(ValueError, match="filepath must be a place that can be written"):
         model.export(tmp_path / "file" / "artefact")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    for length in (250, 300):
+        with pytest.raises(ValueError, match=r"filepath must be a place .* long"):
+            model.export(tmp_path / ("n" * length))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("place", ["artefact", "new/folders/artefact"])
@@ -360,7 +364,7 @@ def test_the_runtime_gives_all_signatures(model, onnx_artefact):
     [
         ({"seeds": [0.5]}, r"seeds must be integers \[n\], received dtype float64"),
         ({"labels": 3}, r"labels must be integers \[n\] in \[0, 2\], received values from 3 to 3"),
-        ({"temperature": -1.0}, r"temperature must be floats \[n\] of at least 0, received"),
+        ({"temperature": -1.0}, r"temperature must be floats \[n\] in \[0, 1e\+06\], received"),
         ({"temperature": float("inf")}, "temperature must be floats .* received values from inf"),
         ({"seeds": [[1]]}, r"seeds must have shape \[n\], received \[1, 1\]"),
         ({"seeds": [1, 2], "labels": [0, 1, 2]}, r"seeds must be one value or have shape \[3\]"),
@@ -411,8 +415,19 @@ def test_the_runtime_uses_the_providers_that_are_there(onnx_artefact, monkeypatc
         ([cuda], f"providers must be among {cpu}, received '{cuda}'."),
         ("CPU", f"providers must be among {cpu}, received 'CPU'."),
         ([], f"providers must be some of {cpu}, received none."),
+        (3, "providers must be names, or pairs of a name and a dict of options, received 3."),
+        ({cpu: {}}, f"options, received {{'{cpu}': {{}}}}."),
+        ([3], "options, received 3."),
+        ([cpu, None], "options, received None."),
+        ([[cpu]], f"options, received ['{cpu}']."),
+        ([()], "options, received ()."),
+        ([(cpu,)], f"options, received ('{cpu}',)."),
+        ([(cpu, 3)], f"options, received ('{cpu}', 3)."),
+        ([(cpu, {1: 2})], f"options, received ('{cpu}', {{1: 2}})."),
+        ([(cuda, {})], f"providers must be among {cpu}, received '{cuda}'."),
+        ([cpu, cpu], f"providers must be named once each, received '{cpu}' again."),
     ):
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(ValueError, match=re.escape(message)):
             runtime.load(onnx_artefact, providers=given)
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_gen.signature import Input
 from keras_gen_export.inputs import check_inputs
+from keras_gen_export.verification import example_inputs
 
 LABELS = Input((None,), "int32", 0, 9)
 PICTURES = Input((None, None, None, 1), "uint8", 0, 255, multiple_of=4)
@@ -57,6 +58,34 @@ def test_what_is_allowed(spec, good, bad, message):
     described = json.loads(json.dumps(spec.describe()))
     with pytest.raises(ValueError, match=message):
         check_inputs({"x": described}, {"x": bad})
+
+
+def test_numbers_that_a_dtype_does_not_hold_are_refused():
+    seeds = Input((None,), "int64")
+    assert seeds.check("seeds", np.array([2**63 - 1], np.uint64)).tolist() == [2**63 - 1]
+    with pytest.raises(ValueError, match=r"seeds must be .* that int64 holds, received .*5808"):
+        seeds.check("seeds", np.array([2**63], np.uint64))
+
+
+def test_brain_floats_are_floats():
+    halves = tf.constant([0.5, 2.0], tf.bfloat16)
+    for given in (halves, halves.numpy()):
+        checked = SETTING.check("x", given)
+        assert checked.dtype == np.float32
+        assert checked.tolist() == [0.5, 2.0]
+    with pytest.raises(ValueError, match=r"x must be floats .* received values from -4\.0"):
+        SETTING.check("x", -halves / 0.5)
+    with pytest.raises(ValueError, match=r"x must be integers .*, received dtype bfloat16"):
+        LABELS.check("x", halves)
+
+
+def test_settings_are_verified_where_they_are_of_use():
+    settings = {"setting": Input((None,), "float32", 0.0, 1e6, default=1.0)}
+    tried = example_inputs(settings, 100, np.random.default_rng(0))["setting"]
+    assert tried.min() >= 0.0
+    assert 0.5 < tried.max() <= 1.0
+    condition = {"condition": Input((None,), "float32", 0.0, 1e6)}
+    assert example_inputs(condition, 100, np.random.default_rng(0))["condition"].max() > 1.0
 
 
 @pytest.mark.parametrize(

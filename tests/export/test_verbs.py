@@ -150,7 +150,13 @@ def test_what_the_model_refuses_the_artefact_refuses(model, artefact):
         ),
         "encode": ([IMAGES[0], 0], [IMAGES, 99]),
         "reconstruct": ([IMAGES[0], 0], [IMAGES, 99]),
-        "decode": ([LATENTS[0], 0], [{"z": LATENTS}, 0], [LATENTS[:, :1], 0]),
+        "decode": (
+            [LATENTS[0], 0],
+            [{"z": LATENTS}, 0],
+            [LATENTS[:, :1], 0],
+            [{"latents": LATENTS, "labels": [0] * 4}],
+            [{"coarse": NESTED["coarse"]}],
+        ),
         "interpolate": (
             [LATENTS, LATENTS[:1], 2, 0],
             [LATENTS, LATENTS, 1, 0],
@@ -171,6 +177,14 @@ def test_what_the_model_refuses_the_artefact_refuses(model, artefact):
             # A message begins with the argument that it is about, or says "text" of prompts.
             assert begins[0] == begins[1], arguments
             assert begins[0] in {*inspect.signature(getattr(model, verb)).parameters, "text"}
+
+
+@pytest.mark.parametrize("model", ["latents"], indirect=True)
+def test_labels_of_a_bound_are_one_or_as_many_as_the_examples(model, artefact):
+    message = r"labels must be one value or have shape \[4\], as many as the others, received \[2\]"
+    for each in (model, artefact):
+        with pytest.raises(ValueError, match=message):
+            each.log_prob_bound(IMAGES, [0, 1], batch_size=2)
 
 
 def test_a_verb_that_the_model_has_not(artefact, model):

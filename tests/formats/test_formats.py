@@ -165,11 +165,13 @@ def test_what_is_refused(format, x, message):
         (lambda: Images((4, 4, 1), 257), "levels must be 2 to 256, received 257"),
         (lambda: Codes((4, 4, 1), 2**16 + 1), "levels must be 2 to 65536"),
         (lambda: Text("aa"), "vocabulary must be a str of at least two characters"),
+        (lambda: Text("ab\ud800"), r"vocabulary must be whole characters, .* received '.ud800'"),
+        (lambda: Tokens(2**18 + 1), "num_tokens must be 2 to 262144, received 262145"),
         (lambda: Text("ab").code_points(["abc"]), "text must be in the vocabulary, 'ab', received"),
         (lambda: Sound(0), "sample_rate must be at least 1"),
         (lambda: Points(0), "dim must be at least 1"),
     ],
-    ids=range(7),
+    ids=range(9),
 )
 def test_bad_constructor_arguments(build, message):
     with pytest.raises(ValueError, match=message):

@@ -14,7 +14,7 @@ from keras_gen.likelihoods import (
     PerChannel,
     pixel_likelihood_of,
 )
-from keras_gen.random import Noise
+from keras_gen.random import Noise, spread
 
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
@@ -32,6 +32,38 @@ def test_all_pixels_sum_to_one():
     pixels = np.array(list(itertools.product(range(5), repeat=3)))
     log_probs = likelihood.log_prob(tf.constant(parameters, tf.float32), pixels)
     assert np.exp(log_probs.numpy().sum(axis=-1)).sum() == pytest.approx(1.0, abs=1e-5)
+
+
+# The second is as far from its mean as float32 has numbers.
+@pytest.mark.parametrize("far", [1e7, 3e38])
+def test_a_channel_after_a_very_unlikely_one_keeps_its_probability(far):
+    likelihood = DiscretizedLogisticMixture(5, channels=2, num_components=2)
+    logits, log_scale, coupling = [0.0, 0.0], [[-3.0, 0.0]] * 2, [0.0, 0.0]
+    loc = [[far, 0.3], [far, 0.3]]
+    parameters = tf.constant(np.concatenate([logits, np.ravel(loc), np.ravel(log_scale), coupling]))
+    levels = tf.stack([tf.zeros(5, tf.int32), tf.range(5)], axis=-1)
+    rows = tf.repeat(tf.cast(parameters, tf.float32)[None], 5, axis=0)
+    log_prob = likelihood.log_prob(rows, levels).numpy()
+    assert (log_prob[:, 0] < -1e7).all()
+    assert np.isfinite(log_prob).all()
+    np.testing.assert_allclose(np.exp(log_prob[:, 1]).sum(), 1.0, atol=1e-5)
+    # What is known of the first channel takes nothing from the second's mode either.
+    known = Given(values=tf.constant([[0, 0]]), mask=tf.constant([[True, False]]))
+    mode = likelihood.mode(rows[:1], known)[0, 1]
+    assert mode == np.argmax(log_prob[:, 1]) == 4
+
+
+def test_a_component_is_drawn_after_a_very_unlikely_channel_too():
+    # Two are equally unlikely under the first channel: one half each of the second's ends.
+    likelihood = DiscretizedLogisticMixture(5, channels=2, num_components=2)
+    loc, log_scale = [[1e8, -1.0], [1e8, 1.0]], [[-3.0, -3.0]] * 2
+    raw = np.concatenate([[0.0, 0.0], np.ravel(loc), np.ravel(log_scale), [0.0, 0.0]])
+    num = 2000
+    noise = likelihood.noise(Noise(spread(0, 1)), (num,))[0]
+    known = Given(values=tf.zeros([num, 2], tf.int32), mask=tf.constant([[True, False]] * num))
+    parameters = tf.repeat(tf.cast(raw, tf.float32)[None], num, axis=0)
+    drawn = likelihood.draw(parameters, noise, tf.ones([num]), known).numpy()[:, 1]
+    assert np.mean(drawn < 2) == pytest.approx(0.5, abs=0.06)
 
 
 def test_agrees_with_the_formula_of_the_paper():

@@ -6,7 +6,14 @@ import tensorflow as tf
 from scipy import stats
 
 from keras_gen.formats import Images
-from keras_gen.likelihoods import Bernoulli, Categorical, Normal, PerChannel, likelihood_of
+from keras_gen.likelihoods import (
+    Bernoulli,
+    Categorical,
+    DiscretizedLogisticMixture,
+    Normal,
+    PerChannel,
+    likelihood_of,
+)
 from keras_gen.random import Noise, spread
 
 DISCRETE = [(Bernoulli(), 2), (Categorical(2), 2), (Categorical(7), 7), (Categorical(256), 256)]
@@ -36,6 +43,15 @@ def test_bernoulli_agrees_with_its_distribution():
             Bernoulli().distribution(logits).log_prob(x),
             rtol=1e-6,
         )
+
+
+def test_what_can_not_be_leaves_the_other_levels_as_they_are():
+    parameters = tf.constant([[0.0, -np.inf, 0.0]] * 3)
+    with tf.GradientTape() as tape:
+        tape.watch(parameters)
+        log_prob = Categorical(3).log_prob(parameters, tf.range(3))
+    np.testing.assert_allclose(log_prob, [-np.log(2), -np.inf, -np.log(2)], rtol=1e-6)
+    assert np.isfinite(tape.gradient(log_prob, parameters)[0]).all()
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
@@ -114,11 +130,22 @@ def test_the_default_assumes_nothing():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Categorical(1), "levels must be 2 to 16777216, received 1"),
+        (lambda: Categorical(1), "levels must be 2 to 262144, received 1"),
+        # So many share the noise's 23 bits that the first of equals would win too often.
+        (lambda: Categorical(2**18 + 1), "levels must be 2 to 262144, received 262145"),
         (lambda: Normal(300), "levels must be 2 to 256, received 300"),
-        (lambda: Normal(scale=-1.0), "scale must be positive, received -1"),
+        (lambda: Normal(2.5), "levels must be an integer, received 2.5"),
+        (lambda: Normal(scale=-1.0), "scale must be a number from 1e-06 to 1e[+]06, received -1"),
+        (lambda: Normal(scale=np.nan), "scale must be a number from .* received nan"),
+        (lambda: Normal(scale=np.inf), "scale must be a number from .* received inf"),
+        (lambda: Normal(scale=1e-46), "scale must be a number from .* received 1e-46"),
+        (lambda: Normal(scale="a"), "scale must be a number from .* received 'a'"),
+        (lambda: Normal(min_scale=np.nan), "min_scale must be a number from .* received nan"),
+        (lambda: DiscretizedLogisticMixture(2.5), "levels must be an integer, received 2.5"),
+        (lambda: PerChannel(Bernoulli(), 1.5), "channels must be an integer, received 1.5"),
+        (lambda: DiscretizedLogisticMixture(256, 1.5), "channels must be an integer, received 1"),
     ],
-    ids=["categorical", "normal", "scale"],
+    ids=range(13),
 )
 def test_bad_arguments(build, message):
     with pytest.raises(ValueError, match=message):

@@ -39,8 +39,8 @@ def load(
         The artefact, with the verbs of its model.
 
     Raises:
-        ValueError: the folder holds no ONNX artefact, a file of it is damaged, or this ONNX Runtime
-            has no such provider.
+        ValueError: the folder holds no ONNX artefact, a file of it is damaged, or `providers` are
+            of another kind, or some that this ONNX Runtime does not have.
 
     Example:
         >>> artefact = load("artefacts/gated_pixel_cnn")
@@ -71,7 +71,7 @@ def functions(
         check: is called before a file is opened; raises where it is no longer what it was.
 
     Raises:
-        ValueError: this ONNX Runtime has no such provider.
+        ValueError: `providers` are of another kind, or some that this ONNX Runtime does not have.
     """
     providers = _checked(providers)
     options = onnxruntime.SessionOptions()
@@ -113,11 +113,31 @@ def _checked(providers: Sequence[Provider] | None) -> list[Provider]:
     available = onnxruntime.get_available_providers()
     if providers is None:
         return [name for name in _PREFERRED if name in available]
-    providers = [providers] if isinstance(providers, str) else list(providers)
-    for provider in providers:
-        name = provider[0] if isinstance(provider, tuple) and provider else provider
+    providers = [providers] if isinstance(providers, str) else providers
+    names: list[str] = []
+    for provider in providers if isinstance(providers, Sequence) else [providers]:
+        name = _name(provider)
         if name not in available:
             raise ValueError(f"providers must be among {', '.join(available)}, received {name!r}.")
-    if not providers:
+        if name in names:
+            raise ValueError(f"providers must be named once each, received {name!r} again.")
+        names.append(name)
+    if not names:
         raise ValueError(f"providers must be some of {', '.join(available)}, received none.")
-    return providers
+    return list(providers)
+
+
+def _name(provider: Any) -> str:
+    """The name of a provider, whether it comes with options or without."""
+    pair = provider if isinstance(provider, tuple) else (provider, {})
+    if not (
+        len(pair) == 2
+        and isinstance(pair[0], str)
+        and isinstance(pair[1], dict)
+        and all(isinstance(option, str) for option in pair[1])
+    ):
+        raise ValueError(
+            "providers must be names, or pairs of a name and a dict of options, received "
+            f"{provider!r}."
+        )
+    return pair[0]

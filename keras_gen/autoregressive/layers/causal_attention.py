@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 # In place of minus infinity: a softmax over masked entries alone then gives no NaN.
-_MASKED = -1e9
+_MASKED = tf.float32.min
 # How many positions attend at once: products with what follows them are never computed.
 _POSITIONS_AT_ONCE = 128
 
@@ -51,10 +51,13 @@ def _attention_from(
     """Attention of the positions from `begin` on, as many as there are queries."""
     here = begin + tf.range(tf.shape(query)[2])[:, None]
     there = tf.range(tf.shape(key)[2])
-    hidden = tf.cast(there >= here if strict else there > here, tf.float32)
+    hidden = there >= here if strict else there > here
+    if query.dtype == tf.float16:  # whose products end at 65,504
+        query, key = tf.cast(query, tf.float32), tf.cast(key, tf.float32)
     # In float32: half precision has no number as small as what is masked.
     logits = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32)
-    mixed = tf.matmul(tf.cast(tf.nn.softmax(logits + _MASKED * hidden), value.dtype), value)
+    weights = tf.nn.softmax(tf.where(hidden, _MASKED, logits))
+    mixed = tf.matmul(tf.cast(weights, value.dtype), value)
     # The first position sees nothing: zeros.
     return mixed * tf.cast(here > 0, mixed.dtype) if strict and begin == 0 else mixed
 
