@@ -43,6 +43,7 @@ class Row(NamedTuple):
         column_cache: before the row's first column.
         row_cache: for the rows that follow; `end_row` may change it.
         shared: what all columns are given alike.
+        unroll: how many of its columns one turn of the loop draws, as rows are unrolled.
     """
 
     features: Any
@@ -50,6 +51,7 @@ class Row(NamedTuple):
     column_cache: Any
     row_cache: Any
     shared: Any = None
+    unroll: int = 1
 
 
 class Column(NamedTuple):
@@ -116,8 +118,8 @@ def ancestral_sampling(
         given: known values `[num, rows, columns, ...]`, which `step` must keep.
         kept: how many features of each column `step` keeps for the rows that follow: a nest of
             sizes.
-        unroll: how many rows, and columns, one turn of a loop draws; it divides both. Layers that
-            stride are then there or not, by the phase, without a branch in the graph.
+        unroll: how many rows one turn of the loop draws; it divides them. Layers that stride are
+            then there or not, by the phase, without a branch in the graph.
 
     Returns:
         The values, `[rows, columns, num, ...]`.
@@ -150,7 +152,7 @@ def ancestral_sampling(
             return drawn.column_cache, [drawn.value, remembered][: len(outputs)]
 
         column_cache, (values, *remembered) = take_turns(
-            columns, unroll, draw_column, begun.column_cache, outputs
+            columns, begun.unroll, draw_column, begun.column_cache, outputs
         )
         remembered = apart(column_first(remembered[0]), kept) if remembered else kept
         return end_row(begun, column_cache, column_first(values), remembered), [values]

@@ -220,6 +220,11 @@ class PixelCNNPlusPlus(PixelModel):
         layers = of_rows | of_pixels
         weights = {name: layer.step_weights(labels) for name, (layer, _) in layers.items()}
         (head,) = self.head.step_weights()
+        # What columns without layers of a coarser scale keep of them.
+        nothing = {
+            name: tf.nest.map_structure(lambda size: tf.zeros([num, size]), layer.kept)
+            for name, (layer, _) in of_pixels.items()
+        }
 
         def begin_row(row: tf.Tensor, above: tf.Tensor, caches: dict[str, Any], phase: int) -> Row:
             begun: dict[str, Begun] = {}
@@ -270,6 +275,8 @@ class PixelCNNPlusPlus(PixelModel):
                 column_cache={name: each.cache for name, each in pixels.items()},
                 row_cache=(ready, {name: ready.pop(name) for name in drawn}),
                 shared={name: each.shared for name, each in pixels.items()},
+                # Columns differ by the scales that are here: more of them make the graph larger.
+                unroll=2 ** (active - 1),
             )
 
         def of_columns(row: tf.Tensor) -> tf.Tensor:
@@ -318,13 +325,9 @@ class PixelCNNPlusPlus(PixelModel):
             # The caches of a scale that has no column here pass on unchanged.
             after = {name: ended.get(name, [cache])[0] for name, cache in caches.items()}
             kept = {
-                name: ended[name][1] if name in ended else nothing(layer.kept)
-                for name, (layer, _) in of_pixels.items()
+                name: ended[name][1] if name in ended else zeros for name, zeros in nothing.items()
             }
             return Step(pixel, after, kept)
-
-        def nothing(sizes: Any) -> Any:
-            return tf.nest.map_structure(lambda size: tf.zeros([num, size]), sizes)
 
         def end_row(begun: Row, caches: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
             ready, drawn = begun.row_cache

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -23,6 +25,28 @@ _MIN_LOG_SCALE, _MAX_LOG_SCALE = -7.0, 7.0
 _MIN_TEMPERATURE = 1e-4
 # As good as minus infinity, and no NaN when it meets one.
 _NEVER = -1e30
+
+
+class _Cells(NamedTuple):
+    """Ranges of levels, by their edges in [-1, 1]; the outermost edges are at infinity.
+
+    With those, one formula holds for all of them. Its gradient would not be finite there: only
+    draws, which need none, go by cells.
+    """
+
+    lower: tf.Tensor
+    upper: tf.Tensor
+    half_width: tf.Tensor
+
+    def at(self, index: tf.Tensor) -> _Cells:
+        return _Cells(*(tf.gather(part, index) for part in self))
+
+    def log_mass(self, mean: tf.Tensor, inverse_scale: tf.Tensor) -> tf.Tensor:
+        """The log of a logistic's mass within each, as `_log_mass` has it of a level."""
+        t = tf.tanh(self.half_width * inverse_scale)
+        upto = tf.nn.softplus(inverse_scale * (mean - self.upper))
+        beyond = tf.nn.softplus(inverse_scale * (self.lower - mean))
+        return tf.math.log(2.0 * t / (1.0 + t)) - (upto + beyond)
 
 
 @keras.saving.register_keras_serializable("keras_gen")
@@ -62,21 +86,25 @@ class DiscretizedLogisticMixture(Likelihood):
         k, channels = self.num_components, self.channels
         sizes = [k, k * channels, k * channels, k * self._couplings]
         parts = tf.split(tf.cast(parameters, tf.float32), sizes, axis=-1)
-        loc, log_scale, coupling = (
-            tf.reshape(part, tf.concat([tf.shape(part)[:-1], [k, part.shape[-1] // k]], axis=0))
-            for part in parts[1:]
-        )
+        loc, log_scale, coupling = (_by_component(part, k) for part in parts[1:])
         log_scale = tf.clip_by_value(log_scale, _MIN_LOG_SCALE, _MAX_LOG_SCALE)
         return parts[0], loc, log_scale, tf.tanh(coupling)
 
     @staticmethod
     def _mean(
-        channel: int, loc: tf.Tensor, coupling: tf.Tensor, earlier: list[tf.Tensor]
+        channel: int, loc: list[tf.Tensor], coupling: list[tf.Tensor], earlier: list[tf.Tensor]
     ) -> tf.Tensor:
-        """A channel's mean `[..., k]`, given the channels before it in [-1, 1]."""
+        """A channel's mean, given the channels before it in [-1, 1].
+
+        Args:
+            channel: its index.
+            loc: of each channel, `[..., k]`, where components are kept apart.
+            coupling: of each pair of channels, likewise.
+            earlier: of each channel before it, `[..., 1]`.
+        """
         first = channel * (channel - 1) // 2
-        moves = [coupling[..., first + i] * value for i, value in enumerate(earlier)]
-        return sum(moves, loc[..., channel])
+        moves = [coupling[first + i] * value for i, value in enumerate(earlier)]
+        return sum(moves, loc[channel])
 
     def _unit(self, x: tf.Tensor) -> tf.Tensor:
         return tf.cast(x, tf.float32) * (2.0 / (self.levels - 1)) - 1.0
@@ -89,8 +117,9 @@ class DiscretizedLogisticMixture(Likelihood):
         def component(x: tf.Tensor) -> tfp.distributions.Distribution:
             # The values that a channel's mean depends on, in each component its own.
             unit = self._unit(x) + tf.zeros_like(loc)
-            start, earlier = loc + tf.zeros_like(unit), tf.unstack(unit, axis=-1)
-            means = [self._mean(c, start, coupling, earlier[:c]) for c in range(self.channels)]
+            starts, earlier = (tf.unstack(part, axis=-1) for part in (loc + 0.0 * unit, unit))
+            moves = tf.unstack(coupling, axis=-1)
+            means = [self._mean(c, starts, moves, earlier[:c]) for c in range(self.channels)]
             stored = (tf.stack(means, axis=-1) + 1.0) * per_level
             # `QuantizedDistribution` rounds up: moved down by a half, it rounds to the nearest.
             logistic = tfd.Logistic(stored - 0.5, tf.exp(log_scale) * per_level)
@@ -101,14 +130,15 @@ class DiscretizedLogisticMixture(Likelihood):
 
     def log_prob(self, parameters: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """The log-probability of each channel, given those before it: float32 `[..., c]`."""
-        logits, loc, log_scale, coupling = self._split(parameters)
+        logits, *of_components = self._split(parameters)
+        loc, log_scale, coupling = (tf.unstack(part, axis=-1) for part in of_components)
+        levels = tf.split(x, self.channels, axis=-1)
         unit = tf.split(self._unit(x), self.channels, axis=-1)
         weights = tf.nn.log_softmax(logits)
         log_probs = []
         for channel in range(self.channels):
             mean = self._mean(channel, loc, coupling, unit[:channel])
-            level = x[..., channel, None]
-            log_mass = self._log_mass(level, level, mean, log_scale[..., channel])
+            log_mass = self._log_mass(levels[channel], mean, log_scale[channel])
             joint = weights + tf.maximum(log_mass, _NEVER)
             log_probs.append(tf.reduce_logsumexp(joint, axis=-1))
             # The mixture's weights adapt to the channels seen. They sum to one again, so that an
@@ -116,24 +146,34 @@ class DiscretizedLogisticMixture(Likelihood):
             weights = tf.nn.log_softmax(joint)
         return tf.stack(log_probs, axis=-1)
 
-    def _log_mass(
-        self, lowest: tf.Tensor, highest: tf.Tensor, mean: tf.Tensor, log_scale: tf.Tensor
-    ) -> tf.Tensor:
-        """The log of a logistic's mass from one level's lower edge to another's upper edge."""
+    def _log_mass(self, level: tf.Tensor, mean: tf.Tensor, log_scale: tf.Tensor) -> tf.Tensor:
+        """The log of a logistic's mass between a level's edges."""
         inverse = tf.exp(-log_scale)
         half = 1.0 / (self.levels - 1)
-        above = inverse * (self._unit(highest) + half - mean)
-        below = inverse * (self._unit(lowest) - half - mean)
+        above = inverse * (self._unit(level) + half - mean)
+        below = inverse * (self._unit(level) - half - mean)
         # sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a)): no difference of two
         # numbers that are nearly equal.
         log_upto = -tf.nn.softplus(-above)
         log_beyond = -tf.nn.softplus(below)
         # 1 - exp(-w) = 2 t / (1 + t) for t = tanh(w / 2), and that is exact for small w.
-        width = self._unit(highest) - self._unit(lowest) + 2.0 * half
-        t = tf.tanh(0.5 * width * inverse)
+        t = tf.tanh(half * inverse)
         inner = log_upto + log_beyond + tf.math.log(2.0 * t / (1.0 + t))
-        first, last = lowest == 0, highest == self.levels - 1
+        first, last = level == 0, level == self.levels - 1
         return tf.where(first, log_upto, tf.where(last, log_beyond, inner))
+
+    def _cells(self, first: np.ndarray, last: np.ndarray) -> _Cells:
+        """The cells from one level to another; those beyond the last level have no mass."""
+        unit = np.float32(2.0 / (self.levels - 1))
+        half = np.float32(1.0 / (self.levels - 1))
+        one = np.float32(1.0)
+        lowest, highest = (level.astype(np.float32) * unit - one for level in (first, last))
+        infinity = np.float32(np.inf)
+        lower = np.where(first == 0, -infinity, lowest - half)
+        upper = np.where(last >= self.levels - 1, infinity, highest + half)
+        width = np.where(np.isfinite(upper - lower), highest - lowest + 2 * half, infinity)
+        lower = np.where(first >= self.levels, infinity, lower)
+        return _Cells(*(tf.constant(part, tf.float32) for part in (lower, upper, width / 2)))
 
     def noise(
         self, noise: Noise, shape: Sequence[int], stream: int = 0, step: int | tf.Tensor = 0
@@ -160,11 +200,12 @@ class DiscretizedLogisticMixture(Likelihood):
         components; at 0 the draw is the mode. A channel is drawn given those before it, known ones
         too: what is known of a pixel says which components it may come from.
         """
-        logits, *of_components = self._split(parameters)
-        cold = tf.expand_dims(temperature, -1) < _MIN_TEMPERATURE
-        temperature = tf.maximum(tf.expand_dims(temperature, -1), _MIN_TEMPERATURE)
-        loc, log_scale, coupling = of_components
-        of_components = [loc, log_scale + tf.math.log(temperature)[..., None], coupling]
+        temperature = tf.expand_dims(temperature, -1)
+        cold = temperature < _MIN_TEMPERATURE
+        temperature = tf.maximum(temperature, _MIN_TEMPERATURE)
+        logits, loc, log_scale, coupling = self._split(parameters)
+        inverse_scale = tf.exp(-(log_scale + tf.expand_dims(tf.math.log(temperature), -1)))
+        of_components = [loc, inverse_scale, coupling]
         num_ranges, width = self._stages
         sizes = [*[self.num_components] * self.channels, *[num_ranges, width] * self.channels]
         parts = tf.split(noise, sizes, axis=-1)
@@ -172,15 +213,16 @@ class DiscretizedLogisticMixture(Likelihood):
 
         def component_of(weights: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
             chosen = tf.argmax(weights + temperature * noise, axis=-1)
-            return tf.one_hot(chosen, self.num_components)[..., None]
+            return tf.expand_dims(tf.one_hot(chosen, self.num_components), -1)
 
-        def part_of(component: tf.Tensor) -> list[tf.Tensor]:
-            return [tf.reduce_sum(component * x, axis=-2, keepdims=True) for x in of_components]
+        def part_of(component: tf.Tensor) -> list[list[tf.Tensor]]:
+            return [_columns(tf.reduce_sum(component * x, axis=-2)) for x in of_components]
 
         component = component_of(logits, of_choices[0])
-        loc, log_scale, coupling = part_of(component)
-        starts = width * tf.range(num_ranges)
-        ends = tf.minimum(starts + width, self.levels) - 1
+        loc, inverse_scale, coupling = part_of(component)
+        levels = np.arange(num_ranges * width).reshape(num_ranges, width)
+        ranges = self._cells(levels[:, 0], np.minimum(levels[:, -1], self.levels - 1))
+        of_ranges = self._cells(levels, levels)
         values: list[tf.Tensor] = []
         for channel in range(self.channels):
             if channel and known is not None:
@@ -191,19 +233,18 @@ class DiscretizedLogisticMixture(Likelihood):
                 again = component_of(logits, of_choices[channel])
                 is_known = known.mask[..., channel - 1, None, None]
                 component = tf.where(is_known, again, component)
-                loc, log_scale, coupling = part_of(component)
+                loc, inverse_scale, coupling = part_of(component)
             # By masses, not by the inverse of their sum: a draw then hangs on no float's last bit,
             # but where two choices are as good as equal. And first a range of levels, then one of
             # them: that takes fewer of both masses and noise than all levels at once.
-            earlier = [self._unit(value) for value in values]
-            place = self._mean(channel, loc, coupling, earlier), log_scale[..., channel]
+            mean = self._mean(channel, loc, coupling, [self._unit(value) for value in values])
+            place = mean, inverse_scale[channel]
             of_range, of_level = of_channels[2 * channel : 2 * channel + 2]
-            drawn = _choose(self._log_mass(starts, ends, *place) + of_range)
-            levels = drawn * width + tf.range(width)
-            log_mass = self._log_mass(levels, levels, *place)
-            log_mass = tf.where(levels < self.levels, log_mass, _NEVER)
-            values.append(_kept(known, channel, drawn * width + _choose(log_mass + of_level)))
-        pixel = tf.concat(values, axis=-1)
+            drawn = tf.argmax(ranges.log_mass(*place) + of_range, axis=-1)
+            within = tf.argmax(of_ranges.at(drawn).log_mass(*place) + of_level, axis=-1)
+            level = tf.expand_dims(drawn * width + within, -1)
+            values.append(_kept(known, channel, level))
+        pixel = tf.cast(tf.concat(values, axis=-1), tf.int32)
         return tf.cond(
             tf.reduce_any(cold),
             lambda: tf.where(cold, self.mode(parameters, known), pixel),
@@ -212,27 +253,50 @@ class DiscretizedLogisticMixture(Likelihood):
 
     def mode(self, parameters: tf.Tensor, known: Given | None = None) -> tf.Tensor:
         """Each channel's likeliest level, given those of the channels before it."""
-        logits, *of_components = self._split(parameters)
-        loc, log_scale, coupling = of_components
-        weights, level = tf.nn.log_softmax(logits), tf.range(self.levels)
+        logits, loc, log_scale, coupling = self._split(parameters)
+        of_components = [loc, tf.exp(-log_scale), coupling]
+        loc, inverse_scale, coupling = (tf.unstack(part, axis=-1) for part in of_components)
+        weights, levels = tf.nn.log_softmax(logits), np.arange(self.levels)
+        cells = self._cells(levels, levels)
         values: list[tf.Tensor] = []
         for channel in range(self.channels):
             mean = self._mean(channel, loc, coupling, [self._unit(value) for value in values])
             # By component and level; the mixture's weights adapt to the channels before.
-            place = mean[..., None], log_scale[..., channel, None]
-            log_mass = weights[..., None] + self._log_mass(level, level, *place)
-            likeliest = _choose(tf.reduce_logsumexp(log_mass, axis=-2))
-            values.append(_kept(known, channel, likeliest))
-            weights = tf.nn.log_softmax(weights + self._log_mass_of(values, *of_components))
-        return tf.concat(values, axis=-1)
+            place = (tf.expand_dims(part, -1) for part in (mean, inverse_scale[channel]))
+            log_mass = tf.expand_dims(weights, -1) + cells.log_mass(*place)
+            likeliest = tf.argmax(tf.reduce_logsumexp(log_mass, axis=-2), axis=-1)
+            values.append(_kept(known, channel, tf.expand_dims(likeliest, -1)))
+            if channel + 1 < self.channels:
+                log_mass = self._log_mass_of(values, *of_components)
+                weights = tf.nn.log_softmax(weights + log_mass)
+        return tf.cast(tf.concat(values, axis=-1), tf.int32)
 
     def _log_mass_of(
-        self, values: list[tf.Tensor], loc: tf.Tensor, log_scale: tf.Tensor, coupling: tf.Tensor
+        self, values: list[tf.Tensor], loc: tf.Tensor, inverse_scale: tf.Tensor, coupling: tf.Tensor
     ) -> tf.Tensor:
         """The log of the last value's mass in each component, given those before it."""
-        channel, value = len(values) - 1, values[-1]
+        loc, inverse_scale, coupling = (
+            tf.unstack(part, axis=-1) for part in (loc, inverse_scale, coupling)
+        )
+        channel, levels = len(values) - 1, np.arange(self.levels)
         mean = self._mean(channel, loc, coupling, [self._unit(x) for x in values[:-1]])
-        return tf.maximum(self._log_mass(value, value, mean, log_scale[..., channel]), _NEVER)
+        cell = self._cells(levels, levels).at(values[-1])
+        return tf.maximum(cell.log_mass(mean, inverse_scale[channel]), _NEVER)
+
+
+def _by_component(x: tf.Tensor, num_components: int) -> tf.Tensor:
+    """From `[..., k * n]` to `[..., k, n]`."""
+    leading = [-1 if size is None else size for size in x.shape[:-1]]
+    sizes = [num_components, x.shape[-1] // num_components]
+    # A shape that is known needs no operation; one size of it follows from the others.
+    if leading.count(-1) <= 1:
+        return tf.reshape(x, [*leading, *sizes])
+    return tf.reshape(x, tf.concat([tf.shape(x)[:-1], sizes], axis=0))
+
+
+def _columns(x: tf.Tensor) -> list[tf.Tensor]:
+    """The features of `[..., n]`, each `[..., 1]`."""
+    return tf.split(x, x.shape[-1], axis=-1) if x.shape[-1] else []
 
 
 def _kept(known: Given | None, channel: int, value: tf.Tensor) -> tf.Tensor:
@@ -241,8 +305,3 @@ def _kept(known: Given | None, channel: int, value: tf.Tensor) -> tf.Tensor:
         return value
     stored = tf.cast(known.values[..., channel, None], value.dtype)
     return tf.where(known.mask[..., channel, None], stored, value)
-
-
-def _choose(perturbed: tf.Tensor) -> tf.Tensor:
-    """The place of the greatest, int32 `[..., 1]`."""
-    return tf.argmax(perturbed, axis=-1, output_type=tf.int32)[..., None]

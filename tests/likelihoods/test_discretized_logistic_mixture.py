@@ -225,3 +225,15 @@ def test_the_likelihood_that_fits():
         pixel_likelihood_of(4, 3, DiscretizedLogisticMixture(4, 1))
     with pytest.raises(ValueError, match="num_components must be at least 1, received 0"):
         DiscretizedLogisticMixture(256, 3, 0)
+
+
+def test_draws_and_probabilities_have_the_same_masses():
+    """Draws go by cells with edges at infinity, `log_prob` by a formula with a gradient there."""
+    likelihood = DiscretizedLogisticMixture(17, 1, num_components=1)
+    levels = np.arange(17)
+    for mean, log_scale in ((-1.5, -2.0), (0.1, -4.0), (0.97, 0.0), (3.0, 1.0)):
+        place = tf.constant([[mean]]), tf.constant([[np.exp(-log_scale)]], tf.float32)
+        by_cells = likelihood._cells(levels, levels).log_mass(*place)[0]
+        parameters = tf.constant([[0.0, mean, log_scale]]) * tf.ones([17, 1])
+        log_probs = likelihood.log_prob(parameters, tf.constant(levels[:, None], tf.int32))
+        np.testing.assert_allclose(by_cells, log_probs[:, 0], rtol=1e-4, atol=1e-4)

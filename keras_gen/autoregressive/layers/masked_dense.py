@@ -82,4 +82,9 @@ class MaskedDense(keras.layers.Layer):
 
 def pointwise(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """A 1x1 convolution over any number of axes: `[..., inputs]` by `[inputs, outputs]`."""
-    return tf.tensordot(x, kernel, axes=1)
+    sizes = [-1 if size is None else size for size in x.shape[:-1]]
+    if sizes.count(-1) > 1:
+        return tf.tensordot(x, kernel, axes=1)
+    # The same product, without operations that compute shapes which are known.
+    flat = tf.reshape(x, [-1, kernel.shape[0]])
+    return tf.reshape(tf.matmul(flat, kernel), [*sizes, kernel.shape[1]])

@@ -17,7 +17,7 @@ from keras_gen.autoregressive.layers.stepwise import Begun, Place, StepWeights, 
 
 def with_ones(x: tf.Tensor) -> tf.Tensor:
     """Appends a feature that is one: beside zeros of padding, it shows where an image ends."""
-    return tf.concat([x, tf.ones_like(x[..., :1])], axis=x.shape.rank - 1)
+    return tf.pad(x, [[0, 0]] * (x.shape.rank - 1) + [[0, 1]], constant_values=1)
 
 
 class ShiftedConv2D(StepwiseLayer):
@@ -67,7 +67,7 @@ class ShiftedConv2D(StepwiseLayer):
         """Convolves one or two rows `[n, width, inputs]` into one, `[n, width / s, outputs]`."""
         stacked = tf.stack(rows, axis=1)
         padded = tf.pad(stacked, [[0, 0], [0, 0], [self.left, self.right], [0, 0]])
-        return tf.nn.conv2d(padded, kernel, self.stride, "VALID")[:, 0] + self.bias
+        return tf.squeeze(tf.nn.conv2d(padded, kernel, self.stride, "VALID"), axis=1) + self.bias
 
 
 class DownShiftedConv2D(ShiftedConv2D):
