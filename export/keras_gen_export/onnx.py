@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_gen_export.graphs import graph_on_cpu
 from keras_gen_export.logs import quiet
 from keras_gen_export.loops import lift_constant_states, subgraphs
+from keras_gen_export.products import fuse_products
 from keras_gen_export.progress import Progress, silent
 from keras_gen_export.shared_weights import SharedWeights
 
@@ -40,7 +41,10 @@ def convert(signature: Any) -> onnx.ModelProto:
 
     with tf.device("/cpu:0"), quiet("tf2onnx"), _hurried():
         proto, _ = tf2onnx.convert.from_function(
-            graph_on_cpu(signature), signature.tensor_specs(), opset=OPSET
+            graph_on_cpu(signature),
+            signature.tensor_specs(),
+            opset=OPSET,
+            custom_rewriter=[fuse_products],
         )
     lift_constant_states(proto.graph)
     _name_axes(proto.graph)

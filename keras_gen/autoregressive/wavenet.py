@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from keras_gen import checks
 from keras_gen.autoregressive.layers.dense_head import DenseHead
-from keras_gen.autoregressive.layers.dilated_layer import DilatedLayer
+from keras_gen.autoregressive.layers.dilated_layer import DilatedLayer, DilatedStack
 from keras_gen.autoregressive.layers.token_embedding import TokenEmbedding
 from keras_gen.autoregressive.layers.upsampling import Upsampling
 from keras_gen.autoregressive.sequence_model import SequenceModel
@@ -117,10 +117,11 @@ class WaveNet(SequenceModel):
             )
             for i, dilation in enumerate(self.dilations)
         ]
+        self.dilated_stack = DilatedStack(self.dilated, dtype=policy, name="dilated_stack")
         # All layers' skip paths in one: the sum of products is one product.
         sizes = [len(self.dilations) * filters, skip_filters, skip_filters, levels]
         self.head = DenseHead(sizes, dtype=policy, name="head")
-        self.stack = [self.embedding, *self.dilated, self.head]
+        self.stack = [self.embedding, self.dilated_stack, self.head]
         self.finish_build()
 
     @property
@@ -175,6 +176,4 @@ class WaveNet(SequenceModel):
         if local is not None:
             local = local[:, : tf.shape(tokens)[1]]
         features, stream = self.embedding(tokens, local)
-        for layer in self.dilated:
-            features, stream = layer(features, stream, conditions.get("labels"))
-        return self.head(features)
+        return self.head(self.dilated_stack(features, stream, conditions.get("labels")))
