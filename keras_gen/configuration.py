@@ -52,7 +52,7 @@ class Configured:
         return cls(
             **{
                 name: keras.saving.deserialize_keras_object(value, custom_objects)
-                if isinstance(value, dict)
+                if isinstance(value, dict | list)
                 else value
                 for name, value in config.items()
             }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +21,7 @@ class ExplicitModel(GenerativeModel):
     `model(x)` and `predict` give `log_prob`.
     """
 
-    terms: ClassVar[dict[str, str]] = {
+    terms: Mapping[str, str] = {
         "loss": "nats",
         "nll": "nats",
         "bits_per_dim": "bits per dimension",

@@ -106,11 +106,15 @@ def set_directions(callbacks: Any, terms: Iterable[str]) -> None:
     Keras knows the direction of its own metrics alone.
 
     Args:
-        callbacks: as `fit` takes them.
+        callbacks: as `fit` takes them; what one reports itself, such as a `SampleMeasure`, is in
+            its `lower_is_better`.
         terms: that the model reports, all of them to be minimised.
     """
     callbacks = getattr(callbacks, "callbacks", callbacks) or []  # of a CallbackList
-    for callback in callbacks if isinstance(callbacks, list | tuple) else [callbacks]:
-        monitored = str(getattr(callback, "monitor", "")).removeprefix("val_")
-        if getattr(callback, "mode", None) == "auto" and monitored in terms:
+    callbacks = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+    reported = {name for each in callbacks for name in getattr(each, "lower_is_better", ())}
+    for callback in callbacks:
+        monitored = str(getattr(callback, "monitor", ""))
+        minimised = monitored.removeprefix("val_") in terms or monitored in reported
+        if getattr(callback, "mode", None) == "auto" and minimised:
             callback.mode = "min"

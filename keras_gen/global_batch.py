@@ -27,6 +27,14 @@ def place_in_global_batch(num: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.reduce_sum(before), tf.reduce_sum(counts)
 
 
+def sum_over_replicas(values: list[tf.Tensor]) -> list[tf.Tensor]:
+    """The sums of tensors over all replicas."""
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return values
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+
 def clipped_together(
     optimizer: keras.optimizers.Optimizer, gradients: list[tf.Tensor]
 ) -> list[tf.Tensor]:
@@ -48,8 +56,7 @@ def clipped_together(
     accumulates = getattr(optimizer, "gradient_accumulation_steps", None)
     if replicas == 1 or accumulates or not any(limits):
         return gradients
-    context = tf.distribute.get_replica_context()
-    total = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    total = sum_over_replicas(gradients)
     return [gradient / replicas for gradient in optimizer._clip_gradients(total)]
 
 
@@ -69,5 +76,8 @@ def group_means(x: tf.Tensor, size: int, training: bool) -> tf.Tensor:
     """
     if not training:
         return x
-    group = tf.range(tf.shape(x)[0]) // size
-    return tf.gather(tf.math.segment_mean(x, group), group)
+    num = tf.shape(x)[0]
+    group = tf.range(num) // size
+    # XLA, too, has this kind of segments.
+    means = tf.math.unsorted_segment_mean(x, group, (num + size - 1) // size)
+    return tf.gather(means, group)

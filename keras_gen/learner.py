@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -21,10 +21,12 @@ class Learner(TrainingStep, keras.Model):
 
     Attributes:
         terms: what `objective` reports, "loss" first, each with its unit.
+        measures: what a training step reports of itself beside them, each with its unit.
         default_optimizer: the arguments of Adam that the model's paper, or practice, recommends.
     """
 
-    terms: ClassVar[dict[str, str]] = {"loss": "nats"}
+    terms: Mapping[str, str] = {"loss": "nats"}
+    measures: Mapping[str, str] = {}
     default_optimizer: ClassVar[dict[str, float]] = {"learning_rate": 1e-3}
     average_decay: float | None
     test_function: Any

@@ -67,7 +67,8 @@ class Model(Configured, Learner):
         self.seed = random.new_seed() if seed is None else checks.seed(seed)
         # Counted here: the optimizer's own count is divided where gradients accumulate.
         self.steps = self._counter("steps")
-        self._term_means = [keras.metrics.Mean(name=term) for term in self.terms]
+        reported = [*self.terms, *self.measures]
+        self._term_means = [keras.metrics.Mean(name=name) for name in reported]
         self._made_signatures: dict[str, Signature] | None = None
         self._averages: Averages | None = None
         self._evaluates_averages = False

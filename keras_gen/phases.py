@@ -19,9 +19,12 @@ class PhasedModel(Model):
     All phases' weights are there from construction, but only the phase's own learn. `fit` asks for
     the phase between executions; on a change it makes its graphs anew, and the optimizer forgets
     what it gathered (as Karras et al. 2018, arXiv 1710.10196, do: a slot that wakes late under a
-    mature bias correction would leap). A subclass supplies `phase_at` and `phase_weights`.
+    mature bias correction would leap). A subclass supplies `phase_at` and `phase_weights`, and
+    `progress` where phases are not counted in training steps.
 
-    It comes last among the bases: `class Growing(GAN, PhasedModel)`.
+    It comes last among the bases: `class Growing(GAN, PhasedModel)`. In a game `phase_weights` are
+    those of both players: each player's optimizer has slots for all of its weights, and its steps
+    change those of the phase.
 
     Args:
         **kwargs: of `Model`.
@@ -34,13 +37,17 @@ class PhasedModel(Model):
         self.phase_entered = self._counter("phase_entered")
         self._traced_phase = 0
 
-    def phase_at(self, steps: int) -> int:
-        """The phase that is due after so many training steps."""
+    def progress(self) -> int:
+        """How far training has come, by a saved counter: in training steps."""
+        return int(self.steps.numpy())
+
+    def phase_at(self, progress: int) -> int:
+        """The phase that is due after so much progress."""
         raise NotImplementedError(f"{type(self).__name__} must supply phase_at().")
 
     def phase_weights(self, phase: int) -> Sequence[keras.Variable]:
-        """The weights that learn in a phase."""
-        raise NotImplementedError(f"{type(self).__name__} must supply phase_weights().")
+        """The weights that learn in a phase; all of them, unless a model says otherwise."""
+        return self.trainable_variables
 
     @property
     def phase(self) -> int:
@@ -90,7 +97,7 @@ class PhasedModel(Model):
 
     def _enter_phase(self) -> bool:
         """Enters the phase that is due, and says whether it is another one."""
-        due = self.phase_at(int(self.steps.numpy()))
+        due = self.phase_at(self.progress())
         if due == self.phase:
             return False
         self.phase_entered.assign(due)

@@ -12,7 +12,11 @@ import tensorflow as tf
 
 from keras_gen import random
 from keras_gen.fit_arguments import parted, refuse_weights
-from keras_gen.global_batch import clipped_together, place_in_global_batch
+from keras_gen.global_batch import (
+    clipped_together,
+    place_in_global_batch,
+    sum_over_replicas,
+)
 from keras_gen.random import Noise, Purpose
 
 if TYPE_CHECKING:
@@ -103,6 +107,7 @@ class TrainingStep:
         optimizer: keras.optimizers.Optimizer,
         variables: Sequence[keras.Variable],
         objective: Callable[[], dict[str, tf.Tensor]],
+        norm: str | None = None,
     ) -> dict[str, tf.Tensor]:
         """Takes one step of an optimizer down the mean of an objective's loss.
 
@@ -110,9 +115,10 @@ class TrainingStep:
             optimizer: built for `variables`.
             variables: what it may change.
             objective: gives the terms, "loss" among them, each `[batch]`.
+            norm: a name for the length of the gradient, a scalar, where that is to be reported.
 
         Returns:
-            What `objective` gave.
+            What `objective` gave, and the length of the gradient.
         """
         if not variables:
             warnings.warn("The model does not have any trainable weights.", stacklevel=2)
@@ -130,6 +136,10 @@ class TrainingStep:
             tf.convert_to_tensor(gradient) if isinstance(gradient, tf.IndexedSlices) else gradient
             for gradient in tape.gradient(loss, variables)
         ]
+        if norm is not None:
+            whole = sum_over_replicas([each for each in gradients if each is not None])
+            scale = optimizer.scale_loss(tf.ones(()))  # of half precision
+            terms = terms | {norm: tf.linalg.global_norm(whole) / scale}
         gradients = clipped_together(optimizer, gradients)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return terms
@@ -175,10 +185,11 @@ class TrainingStep:
         return self.report(terms)
 
     def report(self, terms: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Adds a batch's terms to the running means, and gives the means."""
-        for mean in self._term_means:
+        """Adds a batch's terms to the running means, and gives their means."""
+        means = [mean for mean in self._term_means if mean.name in terms]
+        for mean in means:
             mean.update_state(terms[mean.name])
-        return {mean.name: mean.result() for mean in self._term_means}
+        return {mean.name: mean.result() for mean in means}
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -12,14 +12,22 @@ import tensorflow as tf
 
 from keras_gen import (
     DCGAN,
+    GAN,
     MADE,
+    R1,
+    SRGAN,
     VAE,
+    AdaptiveAugment,
+    BigGAN,
     CharRNN,
     GatedPixelCNN,
     PixelCNN,
     PixelCNNPlusPlus,
     PixelRNN,
     PixelSNAIL,
+    ProgressiveGAN,
+    SRResNet,
+    StyleGAN,
     Transformer,
     WaveNet,
     data,
@@ -49,6 +57,11 @@ def digits(num: int) -> Batch:
 
 def digits_alone(num: int) -> Batch:
     return digits(num)[0], None
+
+
+def large_digits(num: int) -> Batch:
+    """Of 16x16 pixels."""
+    return digits(num)[0].repeat(2, axis=1).repeat(2, axis=2), None
 
 
 def binary_digits(num: int) -> Batch:
@@ -126,6 +139,16 @@ def loss(model: Model, x: np.ndarray, y: Any) -> float:
 def pixel_frechet_distance(model: Model, x: np.ndarray, y: Any) -> float:
     samples = model.sample(len(x), labels=y, seed=0)
     return metrics.sample_statistics(samples, x, model.levels)["pixel_frechet_distance"]
+
+
+def points_frechet_distance(model: Model, x: np.ndarray, y: Any) -> float:
+    return metrics.frechet_distance(model.sample(len(x), labels=y, seed=0), x)
+
+
+def error_of_upscaling(model: Model, x: np.ndarray, y: Any) -> float:
+    """Squared, in levels."""
+    upscaled = model.upscale(model.downsize(tf.constant(x)).numpy())
+    return float(np.mean((upscaled.astype(float) - x) ** 2))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,6 +267,76 @@ ZOO = {
         epochs=20,
         score=pixel_frechet_distance,
         thorough=True,
+    ),
+    # All that may be added to the game, at once.
+    "acgan": Entry(
+        DCGAN,
+        DIGITS
+        | {
+            "latent_dim": 8,
+            "filters": 8,
+            "num_classes": 10,
+            "conditioning": "auxiliary",
+            "latent_distribution": "uniform",
+            "penalties": [R1(1.0, interval=2)],
+            "augmentation": AdaptiveAugment(images=1000),
+            "average_decay": 0.9,
+        },
+        digits,
+        epochs=20,
+        score=pixel_frechet_distance,
+    ),
+    "big_gan": Entry(
+        BigGAN,
+        DIGITS | {"latent_dim": 8, "filters": 4, "embedding_dim": 4, "num_classes": 10},
+        digits,
+        epochs=20,
+        score=pixel_frechet_distance,
+    ),
+    # It is saved in the middle of a fade.
+    "progressive_gan": Entry(
+        ProgressiveGAN,
+        DIGITS | {"latent_dim": 8, "filters": 8, "stable_images": 32, "fade_images": 64},
+        digits_alone,
+        epochs=20,
+        score=pixel_frechet_distance,
+    ),
+    # All that is off by default, at once.
+    "style_gan": Entry(
+        StyleGAN,
+        DIGITS
+        | {
+            "latent_dim": 8,
+            "filters": 8,
+            "style_mixing": 0.5,
+            "path_length_weight": 0.1,
+            "num_classes": 10,
+        },
+        digits,
+        epochs=20,
+        score=pixel_frechet_distance,
+    ),
+    "sr_resnet": Entry(
+        SRResNet,
+        DIGITS | {"scale": 2, "filters": 4, "num_blocks": 1},
+        digits_alone,
+        epochs=8,
+        thorough=True,
+    ),
+    "sr_gan": Entry(
+        SRGAN,
+        {"image_shape": (16, 16, 1), "levels": 17}
+        | {"scale": 2, "filters": 4, "num_blocks": 1, "discriminator_filters": 2},
+        large_digits,
+        epochs=8,
+        score=error_of_upscaling,
+    ),
+    "gan": Entry(
+        GAN,
+        {"dim": 2, "latent_dim": 4, "units": (32,), "packing": 2, "num_classes": 10},
+        points,
+        epochs=20,
+        score=points_frechet_distance,
     ),
     # The toys: what a base class must carry without special cases.
     "wgan_gp": Entry(

@@ -19,6 +19,7 @@ from command import keras_gen
 from keras_gen import data, runs
 from keras_gen.cli.models import command_name, model_classes
 from keras_gen.formats import Images
+from keras_gen.metrics.train_classifier import train_classifier
 from keras_gen_export import runtime
 
 TINY = {
@@ -81,6 +82,35 @@ def test_evaluate(run, capsys):
         assert re.search(rf"^{name}: -?\d+\.\d{{4}} {unit}$", output, re.MULTILINE)
     assert keras_gen("evaluate", run, "--sample-rate", 8000) == 2
     assert "sample_rate must not be given: digits has no use for it" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    """A file with a classifier of small digits, in 256 levels."""
+    folder = tmp_path_factory.mktemp("classifier")
+    images, labels, _ = data.load_arrays("digits")
+    np.savez(folder / "a.npz", x_train=(images * 15.9375).astype(np.uint8), y_train=labels)
+    train_classifier(f"npz:{folder / 'a.npz'}", folder / "small.npz", epochs=2)
+    return folder / "small.npz"
+
+
+def test_evaluate_by_a_classifier(run, classifier, capsys):
+    assert keras_gen("evaluate", run, "--classifier", classifier) == 0
+    output = capsys.readouterr().out
+    figures = dict(re.findall(r"^small_(\w+): (-?[\d.]+) ", output, re.MULTILINE))
+    assert figures.keys() == {
+        "class_entropy",
+        "share_as_asked",
+        *(f"frechet_distance{floor}" for floor in ("", "_floor")),
+        *(f"kernel_distance{end}{floor}" for end in ("", "_error") for floor in ("", "_floor")),
+    }
+    # Two levels come to black and white; samples of a single epoch are farther than data.
+    assert float(figures["frechet_distance"]) > 2 * float(figures["frechet_distance_floor"]) > 0
+    assert keras_gen("evaluate", run, "--classifier", "mnist") == 2
+    message = "pictures must have shape [n, 28 or more, 28 or more, 1], which mnist takes"
+    assert message in capsys.readouterr().err
+    assert keras_gen("evaluate", run, "--classifier", "cifar") == 2
+    assert "classifier must be fashion_mnist, mnist, or" in capsys.readouterr().err
 
 
 def test_sample(run, tmp_path):
@@ -321,6 +351,8 @@ def test_text(tmp_path, capsys):
 
     assert keras_gen("evaluate", run) == 0
     assert "bits_per_dim" in capsys.readouterr().out
+    assert keras_gen("evaluate", run, "--classifier", "mnist") == 2
+    assert "classifier must not be given: CharRNN draws no pictures" in capsys.readouterr().err
     arguments = ["--prompt", "a red ", "--length", 30, "--top-k", 5, "--temperature", 0.5]
     texts = []
     for _ in range(2):

@@ -27,6 +27,30 @@ def test_setup_cfg_lists_every_package():
     assert all((folder / "__init__.py").exists() for folder in folders)
 
 
+def test_setup_cfg_lists_every_other_file():
+    """Or wheels would lack the classifiers that figures are measured with."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    listed = {
+        path
+        for package, patterns in config["options.package_data"].items()
+        for pattern in patterns.split()
+        for path in folder_of(package).glob(pattern)
+    }
+    found = {
+        path
+        for package in ("keras_gen", "keras_gen_export")
+        for path in folder_of(package).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert listed == found
+
+
+def folder_of(package: str) -> pathlib.Path:
+    top = ROOT / "export" if package.startswith("keras_gen_export") else ROOT
+    return top.joinpath(*package.split("."))
+
+
 def imports_of(path: pathlib.Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):

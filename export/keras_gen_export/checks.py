@@ -136,6 +136,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating)
 
 
+def one_of(name: str, value: Any, allowed: Sequence[Any]) -> Any:
+    """One of a few values."""
+    if value not in allowed:
+        names = ", ".join(map(str, allowed[:-1]))
+        raise ValueError(f"{name} must be one of {names} and {allowed[-1]}, received {value!r}.")
+    return value
+
+
 def mask(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     """A bool array of a batch's shape, or of one example's, which then serves for all."""
     value = np.asarray(value)

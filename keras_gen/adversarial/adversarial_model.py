@@ -6,16 +6,18 @@ Adversarial Networks", arXiv 1406.2661.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from keras_gen import checks
+from keras_gen.adversarial.augmentation import FAKE_STREAM, REAL_STREAM, DiffAugment
 from keras_gen.adversarial.losses import AdversarialLoss, NonSaturating
+from keras_gen.adversarial.penalties import Penalty
 from keras_gen.adversarial.players_optimizer import PlayersOptimizer, copy_of
-from keras_gen.global_batch import place_in_global_batch
+from keras_gen.global_batch import place_in_global_batch, sum_over_replicas
 from keras_gen.model import Conditions, Model
 from keras_gen.random import Noise
 
@@ -29,11 +31,13 @@ class Play(NamedTuple):
     Args:
         x: the batch, stored data.
         conditions: that it comes with.
-        real: the batch as the discriminator sees it, float32.
+        real: the batch as networks take it, float32.
         fake: what the generator made, likewise.
-        real_output: what the discriminator says of `real`; `None` where nobody asks.
-        fake_output: what it says of `fake`.
-        noise: of the step; the generator took the stream 0.
+        seen_real: `real` as the discriminator sees it: augmented, where a model augments.
+        seen_fake: `fake` likewise.
+        real_output: what the discriminator says of `seen_real`; `None` where nobody asks.
+        fake_output: what it says of `seen_fake`.
+        noise: of the step; streams below 16 are the game's, whose generator takes the stream 0.
         training: whether layers run in training mode.
     """
 
@@ -41,6 +45,8 @@ class Play(NamedTuple):
     conditions: Conditions
     real: tf.Tensor
     fake: tf.Tensor
+    seen_real: tf.Tensor
+    seen_fake: tf.Tensor
     real_output: Any
     fake_output: Any
     noise: Noise
@@ -57,6 +63,9 @@ class AdversarialModel(Model):
         adversarial_loss: an object of `keras_gen.adversarial.losses`, or one like them.
         discriminator_steps: k, steps of the discriminator for one of the generator, each on new
             data: example i of a batch belongs to step i mod k, and k must divide the batch size.
+        penalties: of the discriminator: objects of `keras_gen.adversarial.penalties`.
+        augmentation: of pictures before the discriminator sees them, for little data: `DiffAugment`
+            or `AdaptiveAugment`.
         **kwargs: of `Model`.
 
     Goodfellow et al. 2014, arXiv 1406.2661, algorithm 1.
@@ -64,10 +73,18 @@ class AdversarialModel(Model):
 
     generator: keras.Model
     discriminator: keras.Model
-    terms: ClassVar[dict[str, str]] = {
+    packing: int = 1  # examples that are judged together
+    adversarial_weight: float = 1.0  # in the generator's loss, beside its terms
+    terms: Mapping[str, str] = {
         "loss": "nats",
         "generator_loss": "nats",
         "discriminator_loss": "nats",
+        "real_accuracy": "share told apart",
+        "fake_accuracy": "share told apart",
+    }
+    measures: Mapping[str, str] = {
+        "generator_gradient": "norm",
+        "discriminator_gradient": "norm",
     }
     default_optimizer: ClassVar[dict[str, float]] = {"learning_rate": 2e-4, "beta_1": 0.5}
 
@@ -76,8 +93,19 @@ class AdversarialModel(Model):
         *,
         adversarial_loss: AdversarialLoss | None = None,
         discriminator_steps: int = 1,
+        penalties: Sequence[Penalty] = (),
+        augmentation: DiffAugment | None = None,
         **kwargs: Any,
     ) -> None:
+        if augmentation is not None and not isinstance(augmentation, DiffAugment):
+            raise ValueError(
+                f"augmentation must be an object such as DiffAugment(), received {augmentation!r}."
+            )
+        # What this model reports, beside what all of its class do.
+        if penalties:
+            self.terms = {**self.terms, "penalty": "weighted"}
+        if augmentation is not None and augmentation.adaptive:
+            self.measures = {**self.measures, "augmentation_probability": "share"}
         super().__init__(**kwargs)
         if adversarial_loss is None:
             adversarial_loss = NonSaturating()
@@ -88,6 +116,23 @@ class AdversarialModel(Model):
             )
         self.adversarial_loss = adversarial_loss
         self.discriminator_steps = checks.positive("discriminator_steps", discriminator_steps)
+        self.penalties = list(penalties)
+        for penalty in self.penalties:
+            if not isinstance(penalty, Penalty):
+                raise ValueError(
+                    f"penalties must be objects such as R1(10.0), received {penalty!r}."
+                )
+        self.augmentation: Any = augmentation
+        self._probability: Any = None
+        if augmentation is not None and augmentation.adaptive:
+            if adversarial_loss.threshold is None:
+                raise ValueError(
+                    "augmentation must not adapt where the loss says nothing of real examples by "
+                    f"themselves, as {type(adversarial_loss).__name__} does: give DiffAugment()."
+                )
+            self._probability = self.add_weight(
+                (), "zeros", trainable=False, aggregation="only_first_replica", name="probability"
+            )
 
     # ---- what a model supplies -------------------------------------------------------------------
 
@@ -107,6 +152,10 @@ class AdversarialModel(Model):
         """
         raise NotImplementedError(f"{type(self).__name__} must supply generate().")
 
+    def real(self, x: tf.Tensor) -> tf.Tensor:
+        """A batch of stored data as the players see it: pictures in [-1, 1], float32."""
+        return self.format.to_unit(x)
+
     def discriminate(self, data: tf.Tensor, conditions: Conditions, training: bool) -> Any:
         """What the discriminator says of data.
 
@@ -120,6 +169,10 @@ class AdversarialModel(Model):
         """
         raise NotImplementedError(f"{type(self).__name__} must supply discriminate().")
 
+    def validity(self, output: Any) -> Any:
+        """The part of what the discriminator says that the adversarial loss is about."""
+        return output
+
     def generator_terms(self, play: Play) -> dict[str, tf.Tensor]:
         """What the generator minimises beside the adversarial loss: `[n]` by name."""
         return {}
@@ -129,11 +182,11 @@ class AdversarialModel(Model):
         return {}
 
     def generator_weights(self) -> list[keras.Variable]:
-        """What the generator's steps change."""
+        """The generator's weights: its steps change those that are among `learned_weights()`."""
         return self.generator.trainable_variables
 
     def discriminator_weights(self) -> list[keras.Variable]:
-        """What the discriminator's steps change."""
+        """The discriminator's weights, likewise."""
         return self.discriminator.trainable_variables
 
     def averaged_weights(self) -> Sequence[keras.Variable]:
@@ -212,24 +265,75 @@ class AdversarialModel(Model):
             training: whether layers run in training mode.
             real: whether the discriminator looks at the batch itself too.
         """
-        seen = self.format.to_unit(x)
+        data = self.real(x)
         fake = tf.cast(self.generate(x, conditions, noise, training), tf.float32)
+        seen_real, seen_fake = data, fake
+        if self.augmentation is not None and training:
+            probability = None if self._probability is None else self._probability.value
+            seen_real = self.augmentation(data, noise, REAL_STREAM, probability)
+            seen_fake = self.augmentation(fake, noise, FAKE_STREAM, probability)
         # Real and generated examples are normalised apart, as Radford et al. train.
-        real_output = self.discriminate(seen, conditions, training) if real else None
-        fake_output = self.discriminate(fake, conditions, training)
-        return Play(x, conditions, seen, fake, real_output, fake_output, noise, training)
+        real_output = self.discriminate(seen_real, conditions, training) if real else None
+        fake_output = self.discriminate(seen_fake, conditions, training)
+        return Play(
+            x,
+            conditions,
+            data,
+            fake,
+            seen_real,
+            seen_fake,
+            real_output,
+            fake_output,
+            noise,
+            training,
+        )
 
     def discriminator_loss(self, play: Play) -> dict[str, tf.Tensor]:
         """What the discriminator minimises, as "discriminator_loss", and its terms: `[n]` each."""
-        loss = _per_example(self.adversarial_loss.discriminator, play.real_output, play.fake_output)
+        loss, pairs = self.adversarial_loss, self._pairs(play)
+        losses = [_per_example(loss.discriminator(real, fake)) for real, fake in pairs]
+        right = [loss.told_apart(real, fake) for real, fake in pairs]
+        of_real, of_fake = (
+            tf.add_n([_per_example(each) for each in of_one]) / len(pairs)
+            for of_one in zip(*right, strict=True)
+        )
         terms = self.discriminator_terms(play)
-        return {"discriminator_loss": sum(terms.values(), loss), **terms}
+        if self.penalties:
+            terms = terms | {"penalty": self._penalty(play)}
+        return {
+            "discriminator_loss": tf.add_n([*losses, *terms.values()]),
+            "real_accuracy": of_real,
+            "fake_accuracy": of_fake,
+            **terms,
+        }
+
+    def _penalty(self, play: Play) -> tf.Tensor:
+        def judge(data: tf.Tensor) -> tf.Tensor:
+            output = self.validity(self.discriminate(data, play.conditions, play.training))
+            # What is said of a pack counts once, not for each of its examples.
+            return tf.add_n([_per_example(each) for each in _outputs(output)]) / self.packing
+
+        branches = not getattr(self, "jit_compile", False)
+        return tf.add_n(
+            [penalty(judge, play, self.steps.value, branches) for penalty in self.penalties]
+        )
 
     def generator_loss(self, play: Play) -> dict[str, tf.Tensor]:
         """What the generator minimises, as "generator_loss", and its terms: `[n]` each."""
-        loss = _per_example(self.adversarial_loss.generator, play.real_output, play.fake_output)
+        loss = self.adversarial_loss
+        losses = [
+            self.adversarial_weight * _per_example(loss.generator(real, fake))
+            for real, fake in self._pairs(play)
+        ]
         terms = self.generator_terms(play)
-        return {"generator_loss": sum(terms.values(), loss), **terms}
+        return {"generator_loss": tf.add_n([*losses, *terms.values()]), **terms}
+
+    def _pairs(self, play: Play) -> list[tuple[tf.Tensor | None, tf.Tensor]]:
+        """What the discriminator says of real and of generated examples, each of its outputs."""
+        fake = _outputs(self.validity(play.fake_output))
+        if play.real_output is None:
+            return [(None, each) for each in fake]
+        return list(zip(_outputs(self.validity(play.real_output)), fake, strict=True))
 
     def objective(
         self, x: tf.Tensor, conditions: Conditions, training: bool
@@ -253,20 +357,44 @@ class AdversarialModel(Model):
                 return {"loss": losses["discriminator_loss"], **losses}
 
             of_step = self.descend(
-                self.optimizer.discriminator, self.discriminator_weights(), of_discriminator
+                self.optimizer.discriminator,
+                self._learning(self.discriminator_weights()),
+                of_discriminator,
+                norm="discriminator_gradient",
             )
 
-        def of_generator() -> dict[
-            str, tf.Tensor
-        ]:  # on the last step's share, with noise of its own
+        def of_generator() -> dict[str, tf.Tensor]:
+            # On the last step's share, with noise of its own.
             noise = self.noise_for(share[0], True, part=_GENERATOR)
             sees_real = self.adversarial_loss.generator_sees_real
             losses = self.generator_loss(self.play(*share, noise, True, real=sees_real))
             return {"loss": losses["generator_loss"], **losses}
 
-        of_step |= self.descend(self.optimizer.generator, self.generator_weights(), of_generator)
+        of_step |= self.descend(
+            self.optimizer.generator,
+            self._learning(self.generator_weights()),
+            of_generator,
+            norm="generator_gradient",
+        )
         of_step["loss"] = of_step["generator_loss"] + of_step["discriminator_loss"]
+        if self._probability is not None:
+            of_step |= self._adapt_augmentation(of_step["real_accuracy"])
         return self.end_step(self.with_penalties(of_step))
+
+    def _learning(self, weights: list[keras.Variable]) -> list[keras.Variable]:
+        """Those of a player's weights that learn: in a model with phases, the phase's."""
+        learned = {id(weight) for weight in self.learned_weights()}
+        return [weight for weight in weights if id(weight) in learned]
+
+    def _adapt_augmentation(self, real_accuracy: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Moves the probability of augmentation by what the discriminator got right."""
+        count = tf.cast(tf.size(real_accuracy), tf.float32)
+        right, count = sum_over_replicas([tf.reduce_sum(real_accuracy), count])
+        # Right is a sign of 1, wrong one of -1.
+        mean_sign = 2.0 * right / tf.maximum(count, 1.0) - 1.0
+        probability = self.augmentation.next_probability(self._probability.value, mean_sign, count)
+        self._probability.assign(probability)
+        return {"augmentation_probability": probability}
 
     def _shares(self, x: tf.Tensor, conditions: Conditions) -> list[tuple[tf.Tensor, Conditions]]:
         """A batch's examples by the discriminator's step: i mod k, of the global batch."""
@@ -289,9 +417,12 @@ class AdversarialModel(Model):
         ]
 
 
-def _per_example(loss: Any, real: Any, fake: Any) -> tf.Tensor:
-    """The mean of a loss over each example's outputs, summed over the keys of a dict of them."""
-    if isinstance(fake, dict):
-        return sum(_per_example(loss, None if real is None else real[k], fake[k]) for k in fake)
-    values = loss(real, fake)
-    return tf.reduce_mean(tf.reshape(values, [tf.shape(values)[0], -1]), axis=1)
+def _outputs(output: Any) -> list[tf.Tensor]:
+    return list(output.values()) if isinstance(output, dict) else [output]
+
+
+def _per_example(values: tf.Tensor) -> tf.Tensor:
+    """The mean over each example's values, as of a patch of logits: float32 `[n]`."""
+    return tf.reduce_mean(
+        tf.reshape(tf.cast(values, tf.float32), [tf.shape(values)[0], -1]), axis=1
+    )

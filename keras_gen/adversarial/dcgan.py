@@ -14,18 +14,19 @@ import keras
 import numpy as np
 
 from keras_gen import checks
-from keras_gen.adversarial.gan import GAN
+from keras_gen.adversarial.judgement import Judgement
+from keras_gen.adversarial.latent_gan import LatentGAN
 from keras_gen.formats import Images
 from keras_gen.layers.resolution import crop_doubled, halved
 
 # The least and the greatest side of an image.
 _SMALLEST, _LARGEST = 8, 128
 
-NORMALIZATIONS = ("batch", "layer", None)
+NORMALIZATIONS = ("auto", "batch", "layer", None)
 
 
 @keras.saving.register_keras_serializable("keras_gen")
-class DCGAN(GAN):
+class DCGAN(LatentGAN):
     """Images from one pass, without likelihoods, the fastest to draw: a deep convolutional GAN.
 
     Both networks have strided convolutions instead of pooling, batch normalisation in all layers
@@ -40,12 +41,14 @@ class DCGAN(GAN):
         latent_dim: length of the latent vector.
         filters: at the image's own scale; they double with each halving of the image.
         kernel_size: of the strided convolutions; 4 covers every pixel as often.
-        discriminator_normalization: "batch", "layer" or `None`. A penalty on the gradient at each
-            example needs layer or none: batch normalisation makes examples depend on each other
-            (Gulrajani et al. 2017, section 4).
+        discriminator_normalization: "batch", "layer" or `None`; "auto" is "batch", and "layer"
+            where there are penalties: they look at the gradient at each example, and batch
+            normalisation makes examples depend on each other (Gulrajani et al. 2017, section 4).
         num_classes: of the labels that both networks see; `None` is unconditional.
-        **kwargs: of `AdversarialModel`: `adversarial_loss`, `discriminator_steps`; and of `Model`:
-            `average_decay` (of the generator), `seed` (of the latent vectors in training).
+        **kwargs: of `LatentGAN`: `latent_distribution`, `conditioning`, `packing`; of
+            `AdversarialModel`: `adversarial_loss`, `penalties`, `discriminator_steps`,
+            `augmentation`; and of `Model`: `average_decay` (of the generator), `seed` (of the
+            latent vectors in training).
 
     Raises:
         ValueError: an argument is out of range.
@@ -70,7 +73,7 @@ class DCGAN(GAN):
         latent_dim: int = 100,
         filters: int = 64,
         kernel_size: int = 4,
-        discriminator_normalization: str | None = "batch",
+        discriminator_normalization: str | None = "auto",
         num_classes: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -86,12 +89,14 @@ class DCGAN(GAN):
                 )
         self.filters = checks.positive("filters", filters)
         self.kernel_size = checks.in_range("kernel_size", kernel_size, 2, 7)
-        if discriminator_normalization not in NORMALIZATIONS:
+        self.discriminator_normalization = checks.one_of(
+            "discriminator_normalization", discriminator_normalization, NORMALIZATIONS
+        )
+        if self.penalties and discriminator_normalization == "batch":
             raise ValueError(
-                "discriminator_normalization must be one of batch, layer and None, received "
-                f"{discriminator_normalization!r}."
+                "discriminator_normalization must be 'auto', 'layer' or None where there are "
+                "penalties, whose gradients batch normalisation would mix, received 'batch'."
             )
-        self.discriminator_normalization = discriminator_normalization
 
         # How often the image can be halved and still have sides of about 4 to 7: 64 ends at 4, 28
         # at 7.
@@ -101,6 +106,13 @@ class DCGAN(GAN):
         self._initializer = keras.initializers.RandomNormal(stddev=0.02)
         self.generator = self._build_generator()
         self.discriminator = self._build_discriminator()
+        self.judgement = Judgement(
+            self.discriminator.output_shape[-1],
+            num_classes,
+            self.conditioning,
+            self._initializer.clone(),
+            name="judgement",
+        )
         self.finish_build()
 
     def _normalize(self, kind: str | None) -> list[keras.layers.Layer]:
@@ -164,6 +176,9 @@ class DCGAN(GAN):
 
     def _build_discriminator(self) -> keras.Model:
         height, width, channels = self.image_shape
+        kind = self.discriminator_normalization
+        if kind == "auto":
+            kind = "layer" if self.penalties else "batch"
         stages: list[Any] = []
         for i, filters in enumerate(self._stage_filters):
             stages.append(
@@ -173,18 +188,17 @@ class DCGAN(GAN):
                     self.kernel_size,
                     strides=2,
                     padding="same",
-                    use_bias=i == 0 or self.discriminator_normalization is None,
+                    use_bias=i == 0 or kind is None,
                 )
             )
             if i > 0:
-                stages += self._normalize(self.discriminator_normalization)
+                stages += self._normalize(kind)
             stages.append(keras.layers.LeakyReLU(0.2, dtype=self.dtype_policy))
         return keras.Sequential(
             [
-                keras.Input((height, width, channels + (self.num_classes or 0))),
+                keras.Input((height, width, self.discriminator_channels(channels))),
                 *stages,
-                self._convolution(keras.layers.Conv2D, 1, self._small, dtype="float32"),
-                keras.layers.Flatten(dtype="float32"),
+                keras.layers.Flatten(dtype=self.dtype_policy),
             ],
             name="discriminator",
         )

@@ -8,8 +8,8 @@ Kingma & Welling 2014, "Auto-Encoding Variational Bayes", arXiv 1312.6114; beta 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -71,7 +71,7 @@ class VAE(LatentModel, GenerativeModel):
     Kingma & Welling 2014, arXiv 1312.6114.
     """
 
-    terms: ClassVar[dict[str, str]] = {
+    terms: Mapping[str, str] = {
         "loss": "nats",
         "negative_elbo": "nats",
         "reconstruction": "nats",

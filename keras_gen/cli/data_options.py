@@ -21,13 +21,17 @@ if typing.TYPE_CHECKING:
 _Data = Annotated[
     str | None,
     typer.Option(
-        help="digits, tfds:NAME, npz:FILE, folder:PATH, text, text:FILE or audio:PATH; else the "
+        help="digits, tfds:NAME, npz:FILE, folder:PATH, text, text:FILE, audio:PATH, "
+        "points:ring or points:grid; else the "
         "run's own data, and digits to train."
     ),
 ]
 _DataDir = Annotated[Path | None, typer.Option(help="Where TFDS has prepared its data.")]
 _Binarize = Annotated[str | None, typer.Option(help="fixed, or dynamic (anew each epoch).")]
 _Resize = Annotated[str | None, typer.Option(help="HEIGHT,WIDTH.")]
+_Crop = Annotated[
+    str | None, typer.Option(help="HEIGHT,WIDTH of random pieces of a folder's pictures.")
+]
 _ImageShape = Annotated[
     str | None, typer.Option(help="HEIGHT,WIDTH,CHANNELS of an .npz file's flat or packed rows.")
 ]
@@ -45,6 +49,7 @@ class DataOptions(NamedTuple):
     data_dir: _DataDir = None
     binarize: _Binarize = None
     resize: _Resize = None
+    crop: _Crop = None
     image_shape: _ImageShape = None
     length: _Length = None
     sample_rate: _SampleRate = None
@@ -59,6 +64,7 @@ class DataOptions(NamedTuple):
         arguments = self._asdict() | {
             "data_dir": None if self.data_dir is None else str(self.data_dir.absolute()),
             "resize": whole_numbers("resize", self.resize),
+            "crop": whole_numbers("crop", self.crop),
             "image_shape": whole_numbers("image_shape", self.image_shape),
         }
         arguments.pop("data")

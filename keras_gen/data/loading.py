@@ -65,6 +65,7 @@ def load_arrays(
     data_dir: str | Path | None = None,
     binarize: str | None = None,
     resize: Sequence[int] | None = None,
+    crop: Sequence[int] | None = None,
     image_shape: Sequence[int] | None = None,
     length: int | None = None,
     sample_rate: int | None = None,
@@ -79,7 +80,7 @@ def load_arrays(
         epoch; those of the other splits come binarised.
     """
     examples, labels, description, _ = _load_arrays(
-        name, split, data_dir, binarize, resize, image_shape, length, sample_rate, seed
+        name, split, data_dir, binarize, resize, crop, image_shape, length, sample_rate, seed
     )
     return examples, labels, description
 
@@ -90,6 +91,7 @@ def _load_arrays(
     data_dir: str | Path | None,
     binarize: str | None,
     resize: Sequence[int] | None,
+    crop: Sequence[int] | None,
     image_shape: Sequence[int] | None,
     length: int | None,
     sample_rate: int | None,
@@ -107,9 +109,11 @@ def _load_arrays(
         checks.in_range("sample_rate", sample_rate, 1, MOST_HERTZ)
     if resize is not None:
         resize = _size("resize", resize)
+    if crop is not None:
+        crop = _size("crop", crop)
     if image_shape is not None:
         image_shape = checks.image_shape(image_shape)
-    source = _complete_splits(read(name, data_dir, resize, image_shape, length, sample_rate))
+    source = _complete_splits(read(name, data_dir, resize, crop, image_shape, length, sample_rate))
     examples, labels, format = source.examples[split], source.labels[split], source.format
     if not len(examples):
         raise ValueError(f"data must have examples in every split, {name} has none in {split}.")
@@ -161,6 +165,7 @@ def load(
     data_dir: str | Path | None = None,
     binarize: str | None = None,
     resize: Sequence[int] | None = None,
+    crop: Sequence[int] | None = None,
     image_shape: Sequence[int] | None = None,
     length: int | None = None,
     sample_rate: int | None = None,
@@ -178,14 +183,18 @@ def load(
             of TensorFlow Datasets), `npz:FILE` (images: arrays train, validation, test, or x_train,
             y_train and so on), `folder:PATH` (pictures; subfolders are classes), `text:FILE`
             (UTF-8, cut into windows; its last tenth is for validation and test), `text` (Python's
-            own help) or `audio:PATH` (WAV files; classes are subfolders, or what stands before the
-            first underscore of a name).
+            own help), `audio:PATH` (WAV files; classes are subfolders, or what stands before the
+            first underscore of a name), or `points:ring` and `points:grid` (mixtures of Gaussians
+            in the plane, whose labels are their modes).
         split: "train", "validation" or "test".
         batch_size: examples a batch.
         data_dir: where TFDS has prepared its data; `None` lets it download.
         binarize: "fixed" draws each pixel once as black or white, its level giving the chance;
             "dynamic" draws the training images anew each epoch; `None` leaves the levels.
-        resize: (height, width); required where pictures differ in size.
+        resize: (height, width); required where pictures differ in size, unless `crop` is given.
+        crop: (height, width) of pieces of a folder's pictures, in place of `resize`: at random
+            places, the same each time, and so many that they would cover each picture twice; all
+            pieces of a picture are in one split.
         image_shape: (height, width, channels) of an `.npz` file's flat or bit-packed rows.
         length: characters of a text's windows (`None` is 500), or samples of a sound, cut or filled
             up with silence (`None` is the longest).
@@ -211,7 +220,7 @@ def load(
     """
     checks.in_range("batch_size", batch_size, 1, 2**31 - 1)
     examples, labels, description, levels_to_binarize = _load_arrays(
-        name, split, data_dir, binarize, resize, image_shape, length, sample_rate, seed
+        name, split, data_dir, binarize, resize, crop, image_shape, length, sample_rate, seed
     )
     shuffle = split == "train" if shuffle is None else shuffle
     count = len(examples)
@@ -250,13 +259,23 @@ def _complete_splits(source: Source) -> Source:
     missing = [split for split in ("test", "validation") if split not in source.examples]
     examples, labels = dict(source.examples), dict(source.labels)
     train, train_labels = examples["train"], labels["train"]
-    order = np.random.default_rng(_SPLIT_SEED).permutation(len(train))
-    held_out = int(len(train) * _HELD_OUT)
+    groups = np.arange(len(train)) if source.groups is None else source.groups
+    order = np.random.default_rng(_SPLIT_SEED).permutation(int(groups.max(initial=-1)) + 1)
+    held_out = int(len(order) * _HELD_OUT)
     for split in missing:
-        taken, order = order[:held_out], order[held_out:]
+        held, order = order[:held_out], order[held_out:]
+        taken = _members(held, groups)
         examples[split] = train[taken]
         labels[split] = None if train_labels is None else train_labels[taken]
     if missing:
-        examples["train"] = train[order]
-        labels["train"] = None if train_labels is None else train_labels[order]
+        rest = _members(order, groups)
+        examples["train"] = train[rest]
+        labels["train"] = None if train_labels is None else train_labels[rest]
     return dataclasses.replace(source, examples=examples, labels=labels)
+
+
+def _members(chosen: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """The examples of some groups, a group after the other; groups stand in ascending order."""
+    begins, ends = (np.searchsorted(groups, chosen, side) for side in ("left", "right"))
+    spans = [np.arange(begin, end) for begin, end in zip(begins, ends, strict=True)]
+    return np.concatenate([np.arange(0), *spans])

@@ -15,21 +15,25 @@ import numpy as np
 from keras_gen import checks
 from keras_gen.data import audio, pictures
 from keras_gen.data.arrays import read_npz
+from keras_gen.data.mixtures import MIXTURES
 from keras_gen.data.text import read_text, windows
 from keras_gen.files import reason
-from keras_gen.formats import Format, Images, Sound, Text
+from keras_gen.formats import Format, Images, Points, Sound, Text
 
 # Characters of a text's windows, where nothing else is asked for.
 _TEXT_LENGTH = 500
+# Of each split of a mixture.
+_NUM_POINTS = 20_000
 
 # What each kind of data has a use for, of the options that `read` takes.
 _OPTIONS = {
     "digits": ("resize",),
     "tfds": ("data_dir", "resize", "length", "sample_rate"),
     "npz": ("resize", "image_shape"),
-    "folder": ("resize",),
+    "folder": ("resize", "crop"),
     "text": ("length",),
     "audio": ("length", "sample_rate"),
+    "points": (),
 }
 
 SPLITS = ("train", "validation", "test")
@@ -46,18 +50,22 @@ class Source:
         labels: by split, int32 `[n]`; `None` where there are none.
         format: what the examples are.
         num_classes: how many labels there are; `None` where there are none.
+        groups: of the training examples, int `[n]`: those of one group are cut from one whole, and
+            belong into one split; `None` where each stands alone.
     """
 
     examples: dict[str, np.ndarray]
     labels: dict[str, np.ndarray | None]
     format: Format
     num_classes: int | None = None
+    groups: np.ndarray | None = None
 
 
 def read(
     name: str,
     data_dir: str | Path | None = None,
     resize: Sequence[int] | None = None,
+    crop: Sequence[int] | None = None,
     image_shape: Sequence[int] | None = None,
     length: int | None = None,
     sample_rate: int | None = None,
@@ -67,6 +75,7 @@ def read(
     options = {
         "data_dir": data_dir,
         "resize": resize,
+        "crop": crop,
         "image_shape": image_shape,
         "length": length,
         "sample_rate": sample_rate,
@@ -80,14 +89,16 @@ def read(
     if place == "npz" and rest:
         return _npz(Path(rest), image_shape)
     if place == "folder" and rest:
-        return _folder(Path(rest), resize)
+        return _folder(Path(rest), resize, crop)
     if place == "text":
         return _text(Path(rest) if rest else None, length)
     if place == "audio" and rest:
         return _audio(*audio.read_folder(Path(rest)), length, sample_rate)
+    if place == "points" and rest:
+        return _points(rest)
     raise ValueError(
-        "data must be digits, tfds:NAME, npz:FILE, folder:PATH, text, text:FILE or audio:PATH, "
-        f"received {name!r}."
+        "data must be digits, tfds:NAME, npz:FILE, folder:PATH, text, text:FILE, audio:PATH or "
+        f"points:NAME, received {name!r}."
     )
 
 
@@ -109,6 +120,20 @@ def _digits() -> Source:
     images = digits.images.astype(np.uint8)[..., None]
     labels = digits.target.astype(np.int32)
     return Source({"train": images}, {"train": labels}, Images(images.shape[1:], levels=17), 10)
+
+
+def _points(name: str) -> Source:
+    if name not in MIXTURES:
+        raise ValueError(
+            f"data must be points:{' or points:'.join(MIXTURES)}, received 'points:{name}'."
+        )
+    drawn = {split: MIXTURES[name].sample(_NUM_POINTS, seed) for seed, split in enumerate(SPLITS)}
+    return Source(
+        {split: points for split, (points, _) in drawn.items()},
+        {split: modes for split, (_, modes) in drawn.items()},
+        Points(MIXTURES[name].centres.shape[1]),
+        len(MIXTURES[name].centres),
+    )
 
 
 def _text(path: Path | None, length: int | None) -> Source:
@@ -267,11 +292,19 @@ def _restored(x: np.ndarray, image_shape: Sequence[int] | None, path: Path) -> n
     return x
 
 
-def _folder(path: Path, resize: Sequence[int] | None) -> Source:
+def _folder(path: Path, resize: Sequence[int] | None, crop: Sequence[int] | None) -> Source:
     if not path.is_dir():
         raise ValueError(f"data must name a folder that exists, received {path}.")
-    if resize is None:
-        raise ValueError("resize must be given as (height, width) for a folder of pictures.")
-    images, labels, classes = pictures.read_folder(path, resize)
+    if (resize is None) == (crop is None):  # neither, or both
+        raise ValueError(
+            "resize must be given as (height, width) for a folder of pictures, or else crop, not "
+            "both."
+        )
+    groups = None
+    if crop is not None:
+        images, labels, classes, groups = pictures.read_crops(path, crop)
+    elif resize is not None:
+        images, labels, classes = pictures.read_folder(path, resize)
     num_classes = None if classes is None else len(classes)
-    return Source({"train": images}, {"train": labels}, Images(images.shape[1:]), num_classes)
+    format = Images(images.shape[1:])
+    return Source({"train": images}, {"train": labels}, format, num_classes, groups)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_gen.record import Record
 from keras_gen.signature import Input
 from keras_gen_export import inputs as checking
 
 
-class Format(abc.ABC):
+class Format(Record, abc.ABC):
     """What a model's data is. A format knows no model, and nobody else asks for the kind of data.
 
     Attributes:
@@ -98,20 +98,6 @@ class Format(abc.ABC):
             x: the batch, stored data.
         """
         return nats / (tf.cast(self.num_dimensions(x), tf.float32) * math.log(2.0))
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments: each is kept as an attribute of the same name."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Format:
-        """Builds the format from what `get_config` gave."""
-        return cls(**config)
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.get_config() == other.get_config()
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 class Tokenized(Format):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import inspect
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -11,10 +10,11 @@ import tensorflow_probability as tfp
 
 from keras_gen.ancestral_sampling import Given
 from keras_gen.random import Noise
+from keras_gen.record import Record
 from keras_gen.signature import DECISION, Output
 
 
-class Likelihood(abc.ABC):
+class Likelihood(Record, abc.ABC):
     """The distribution of a value (a pixel's channel, a token, a whole pixel), given outputs.
 
     Attributes:
@@ -88,12 +88,3 @@ class Likelihood(abc.ABC):
         """
         distribution = self.distribution(tf.cast(parameters, tf.float32))
         return distribution.log_prob(tf.cast(x, distribution.dtype))
-
-    def get_config(self) -> dict:
-        """The constructor's arguments: each is kept as an attribute of the same name."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    @classmethod
-    def from_config(cls, config: dict) -> Likelihood:
-        """Builds the likelihood from what `get_config` gave."""
-        return cls(**config)

@@ -175,7 +175,7 @@ def test_real_mnist_through_tfds(shared_data):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "mnist"}, "data must be digits, .* or audio:PATH, received"),
+        ({"name": "mnist"}, "data must be digits, .* or points:NAME, received"),
         ({"name": "tfds:no_such_set"}, "data must be a data set of TFDS, received 'no_such_set'"),
         ({"name": "npz:nowhere.npz"}, "data must name an .npz file that exists"),
         ({"name": "folder:nowhere"}, "data must name a folder that exists"),
