@@ -197,7 +197,7 @@ def test_models_are_found():
         "wavenet",
     }
     # What cannot be built is not there.
-    assert not {library.Model, library.GenerativeModel, library.GAN} & {*classes.values()}
+    assert not {library.Model, library.GenerativeModel, library.LatentGAN} & {*classes.values()}
     assert command_name(library.PixelCNNPlusPlus) == "pixel_cnn_plus_plus"
 
 
@@ -223,7 +223,7 @@ def test_options_of_bases_can_be_set(name, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["pixel_gan"], "model must be one of char_rnn, dcgan, .*, received 'pixel_gan'"),
+        (["pixel_gan"], "model must be one of big_gan, char_rnn, .*, received 'pixel_gan'"),
         (
             ["vae", "--data", "minst"],
             "data must be digits, tfds:NAME, npz:FILE, folder",

@@ -440,7 +440,7 @@ CONFIGURATIONS = {
     "{": "must be as a run writes it",
     "\xff": "must be as a run writes it",
     '{"unknown": 1}': "it has unknown besides",
-    '{"model": "pixel_gan"}': "must name one of char_rnn, .*, received 'pixel_gan'",
+    '{"model": "pixel_gan"}': "must name one of big_gan, char_rnn, .*, received 'pixel_gan'",
     '{"model": 3}': "model must be a str, received 3",
     '{"data": {}}': "data must have a name",
     '{"data": {"name": 3, "batch_size": 4}}': "data's name must be a str",

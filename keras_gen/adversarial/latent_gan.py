@@ -136,7 +136,9 @@ class LatentGAN(AdversarialModel, LatentModel, GenerativeModel):
         return unpacked(judged, self.packing, tf.shape(data)[0], training)
 
     def discriminator_weights(self) -> list[keras.Variable]:
-        return [*super().discriminator_weights(), *self.judgement.trainable_variables]
+        # Its last layer is frozen with it.
+        last = self.judgement.trainable_variables if self.discriminator.trainable else []
+        return [*super().discriminator_weights(), *last]
 
     # ---- AC-GAN: both players want labels to be recognised --------------------------------------
 
