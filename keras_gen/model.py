@@ -119,6 +119,10 @@ class Model(Configured, Learner):
             return {}
         return {"labels": Input((None,), "int32", 0, self.num_classes - 1)}
 
+    def forward_condition_inputs(self) -> dict[str, Input]:
+        """What `forward` takes beside it: all that an example comes with, or less of it."""
+        return self.condition_inputs()
+
     def data_input(self) -> Input:
         """The description of a batch of stored data."""
         return self.format.input()
@@ -145,8 +149,12 @@ class Model(Configured, Learner):
         """
         x, given = fit_arguments.parted(inputs)
         x = self.forward_input().check_in_graph("x", x)
+        wanted = self.forward_condition_inputs()
+        # A batch may hold what only training needs.
+        only_learned = self.condition_inputs().keys() - wanted.keys()
+        given = {name: value for name, value in given.items() if name not in only_learned}
         with self.reading_averages():
-            return self.forward(x, self._conditions(x, given))
+            return self.forward(x, self._conditions(x, given, wanted))
 
     def predict_step(self, data: Any) -> tf.Tensor:
         x, given, _ = keras.utils.unpack_x_y_sample_weight(data)

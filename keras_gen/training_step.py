@@ -22,6 +22,7 @@ from keras_gen.random import Noise, Purpose
 if TYPE_CHECKING:
     from keras_gen.averages import Averages
     from keras_gen.formats import Format
+    from keras_gen.signature import Input
 
 Conditions = dict[str, tf.Tensor]
 
@@ -56,9 +57,14 @@ class TrainingStep:
         x = self.format.check_in_graph(x)
         return x, self._conditions(x, given)
 
-    def check_names(self, given: dict[str, Any]) -> None:
-        """Refuses conditions that are missing or unknown; `None` counts as not given."""
-        inputs = self.condition_inputs()
+    def check_names(self, given: dict[str, Any], inputs: dict[str, Input] | None = None) -> None:
+        """Refuses conditions that are missing or unknown; `None` counts as not given.
+
+        Args:
+            given: conditions by name.
+            inputs: what is wanted; `None` is what a batch of training has.
+        """
+        inputs = self.condition_inputs() if inputs is None else inputs
         if unknown := given.keys() - inputs.keys() - {"labels"}:
             raise ValueError(
                 f"{min(unknown)} must not be given: {type(self).__name__} takes "
@@ -78,9 +84,11 @@ class TrainingStep:
                     + ("(x, labels)." if [*inputs] == ["labels"] else f"(x, {{{name!r}: ...}}).")
                 )
 
-    def _conditions(self, x: tf.Tensor, given: dict[str, Any]) -> Conditions:
-        self.check_names(given)
-        inputs = self.condition_inputs()
+    def _conditions(
+        self, x: tf.Tensor, given: dict[str, Any], inputs: dict[str, Input] | None = None
+    ) -> Conditions:
+        inputs = self.condition_inputs() if inputs is None else inputs
+        self.check_names(given, inputs)
         conditions = {
             name: value.check_in_graph(name, given[name]) for name, value in inputs.items()
         }

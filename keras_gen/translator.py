@@ -50,7 +50,7 @@ class Translator(Model):
         def translate(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"translations": self._translate(inputs.pop(self.format.name), inputs)}
 
-        inputs = {self.format.name: self.data_input()} | self.condition_inputs()
+        inputs = {self.format.name: self.forward_input()} | self.forward_condition_inputs()
         return super()._signatures() | {
             "translate": Signature(translate, inputs, {"translations": self.translate_output})
         }

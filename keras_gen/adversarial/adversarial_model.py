@@ -169,6 +169,32 @@ class AdversarialModel(Model):
         """
         raise NotImplementedError(f"{type(self).__name__} must supply discriminate().")
 
+    def recall(self, fake: tf.Tensor, noise: Noise) -> tf.Tensor:
+        """What a step of the discriminator sees of what the generator made: past examples too.
+
+        Args:
+            fake: what the generator has just made, `[n, ...]` as networks see it.
+            noise: of the step.
+
+        Returns:
+            Of the shape of `fake`.
+        """
+        return fake
+
+    def augment(self, data: tf.Tensor, noise: Noise, stream: int) -> tf.Tensor:
+        """Data as the discriminator sees it in training, where the model augments.
+
+        Args:
+            data: float32 `[n, ...]` as networks see it.
+            noise: of the step.
+            stream: of the noise.
+
+        Returns:
+            Of the shape of `data`.
+        """
+        probability = None if self._probability is None else self._probability.value
+        return self.augmentation(data, noise, stream, probability)
+
     def validity(self, output: Any) -> Any:
         """The part of what the discriminator says that the adversarial loss is about."""
         return output
@@ -254,7 +280,13 @@ class AdversarialModel(Model):
             )
 
     def play(
-        self, x: tf.Tensor, conditions: Conditions, noise: Noise, training: bool, real: bool = True
+        self,
+        x: tf.Tensor,
+        conditions: Conditions,
+        noise: Noise,
+        training: bool,
+        real: bool = True,
+        past: bool = False,
     ) -> Play:
         """Lets the generator make something for a batch, and the discriminator look at it.
 
@@ -264,14 +296,16 @@ class AdversarialModel(Model):
             noise: of the generator.
             training: whether layers run in training mode.
             real: whether the discriminator looks at the batch itself too.
+            past: whether it may be shown what the generator made in the past.
         """
         data = self.real(x)
         fake = tf.cast(self.generate(x, conditions, noise, training), tf.float32)
+        if past:
+            fake = self.recall(fake, noise)
         seen_real, seen_fake = data, fake
         if self.augmentation is not None and training:
-            probability = None if self._probability is None else self._probability.value
-            seen_real = self.augmentation(data, noise, REAL_STREAM, probability)
-            seen_fake = self.augmentation(fake, noise, FAKE_STREAM, probability)
+            seen_real = self.augment(data, noise, REAL_STREAM)
+            seen_fake = self.augment(fake, noise, FAKE_STREAM)
         # Real and generated examples are normalised apart, as Radford et al. train.
         real_output = self.discriminate(seen_real, conditions, training) if real else None
         fake_output = self.discriminate(seen_fake, conditions, training)
@@ -353,7 +387,7 @@ class AdversarialModel(Model):
                 step: int = step, share: tuple[tf.Tensor, Conditions] = share
             ) -> dict[str, tf.Tensor]:
                 noise = self.noise_for(share[0], True, part=_GENERATOR + 1 + step)
-                losses = self.discriminator_loss(self.play(*share, noise, True))
+                losses = self.discriminator_loss(self.play(*share, noise, True, past=True))
                 return {"loss": losses["discriminator_loss"], **losses}
 
             of_step = self.descend(

@@ -64,7 +64,7 @@ class GAN(LatentGAN):
         self,
         dim: int,
         *,
-        latent_dim: int = 16,
+        latent_dim: int = 2,
         units: Sequence[int] = (128, 128, 128),
         penalties: Sequence[Penalty] | None = None,
         average_decay: float | None = 0.999,

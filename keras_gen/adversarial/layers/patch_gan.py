@@ -1,0 +1,69 @@
+"""PatchGAN: a discriminator that judges each patch of a picture by itself.
+
+Isola, Zhu, Zhou, Efros 2017, "Image-to-Image Translation with Conditional Adversarial Networks",
+arXiv 1611.07004, section 3.2.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+# As both papers start all kernels.
+KERNEL_STDDEV = 0.02
+_MOST_TIMES = 8  # as many filters as the first convolution's
+
+
+def patch_gan(
+    channels: int,
+    filters: int,
+    num_halvings: int,
+    normalization: Callable[[], keras.layers.Layer] | None,
+    policy: Any,
+    name: str,
+) -> keras.Model:
+    """A convolutional discriminator: one logit for each of many overlapping patches.
+
+    Convolutions of 4x4: `num_halvings` with strides of 2, one more, and one to the logits. With
+    three halvings a logit sees 70 pixels, as in the paper, with two 34, with one 16.
+
+    Args:
+        channels: of the pictures; a condition's picture counts with them.
+        filters: of the first convolution; each further one has twice as many, up to 8 times.
+        num_halvings: convolutions with strides of 2, at least 1.
+        normalization: makes a layer for all convolutions but the first and the last; `None` has
+            none.
+        policy: of the layers' dtypes; logits are float32.
+        name: of the network.
+
+    Returns:
+        A model from pictures `[n, height, width, channels]` of any size to logits
+        `[n, about height / 2**num_halvings, ..., 1]`.
+    """
+
+    def convolution(filters: int, strides: int, **kwargs: Any) -> keras.layers.Layer:
+        initializer = keras.initializers.RandomNormal(stddev=KERNEL_STDDEV)
+        return keras.layers.Conv2D(
+            filters,
+            4,
+            strides,
+            padding="same",
+            kernel_initializer=initializer,
+            **({"dtype": policy} | kwargs),
+        )
+
+    layers: list[keras.layers.Layer] = []
+    for i in range(num_halvings + 1):
+        times = min(2**i, _MOST_TIMES)
+        normalized = i > 0 and normalization is not None
+        strides = 2 if i < num_halvings else 1
+        layers.append(convolution(times * filters, strides, use_bias=not normalized))
+        if normalized:
+            layers.append(normalization())
+        layers.append(keras.layers.LeakyReLU(0.2, dtype=policy))
+    return keras.Sequential(
+        [keras.Input((None, None, channels)), *layers, convolution(1, 1, dtype="float32")],
+        name=name,
+    )
