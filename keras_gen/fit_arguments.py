@@ -53,6 +53,7 @@ def check_examples(model: Model, x: Any, y: Any) -> None:
         return
     model.check_data(x)
     model.check_names(given)
+    arrays = {model.format.name: x}
     for name, described in model.condition_inputs().items():
         if isinstance(given[name], np.ndarray):
             value = described.check(name, given[name])
@@ -61,6 +62,8 @@ def check_examples(model: Model, x: Any, y: Any) -> None:
                     f"{name} must be as many as the {len(x)} examples, received shape "
                     f"{list(value.shape)}."
                 )
+            arrays[name] = value
+    model.check_together(arrays)
 
 
 def check_held_out(model: Model, validation_data: Any) -> None:

@@ -26,7 +26,8 @@ class Input:
         maximum: the greatest value allowed, or `None`.
         values: all values allowed, in ascending order, where they are not a range; or `None`.
         multiple_of: what must divide free sizes other than the batch; or `None`.
-        longest: the greatest size of free axes other than the batch; or `None`.
+        shortest: the least size of free axes other than the batch; or `None`.
+        longest: the greatest; or `None`.
         default: what is taken where nothing is given; `None` demands a value.
         hint: what a message adds where the kind is wrong; or `None`.
     """
@@ -37,6 +38,7 @@ class Input:
     maximum: float | None = None
     values: tuple[int, ...] | None = None
     multiple_of: int | None = None
+    shortest: int | None = None
     longest: int | None = None
     default: float | None = None
     hint: str | None = None

@@ -320,12 +320,16 @@ class Artefact:
         given = {"labels": labels, **conditions}
         return walks.interpolate(decode, inputs, start, end, num_steps, given)
 
-    def translate(self, x: Any, labels: Any = None, **conditions: Any) -> np.ndarray:
+    def translate(
+        self, x: Any, labels: Any = None, *, direction: str | None = None, **conditions: Any
+    ) -> np.ndarray:
         """Translates data, as `model.translate` does.
 
         Args:
             x: stored data `[n, ...]`.
             labels: ints in `[0, num_classes)`, one or `[n]`, of a conditional model.
+            direction: "a_to_b", which `None` is too, or "b_to_a", of a model that translates both
+                ways.
             **conditions: what an example comes with beside labels, such as `source`.
 
         Returns:
@@ -337,7 +341,13 @@ class Artefact:
         Example:
             >>> photos = artefact.translate(drawings)
         """
-        return self._run_on("translate", x, labels=labels, **conditions)["translations"]
+        directions = [name for name in ("a_to_b", "b_to_a") if name in self.signatures]
+        if direction is not None and direction not in directions:
+            raise ValueError(
+                f"direction must be {' or '.join(directions) or 'None'}, received {direction!r}."
+            )
+        name = direction or [*directions, "translate"][0]
+        return self._run_on(name, x, labels=labels, **conditions)["translations"]
 
     # ---- within ----------------------------------------------------------------------------------
 

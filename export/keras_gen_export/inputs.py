@@ -2,8 +2,8 @@
 
 An input is described in plain types, as the manifest writes it: `shape` (`None` is a free size, the
 first one the batch), `dtype`, and where they apply `minimum`, `maximum`, `values` (all that are
-allowed), `multiple_of` (what must divide free sizes), `longest` (the greatest free size),
-`default`, and `hint` (what a message adds where the kind is wrong). It needs NumPy alone.
+allowed), `multiple_of` (what must divide free sizes), `shortest` and `longest` (the least and the
+greatest free size), `default`, and `hint` (what a message adds where the kind is wrong). It needs NumPy alone.
 """
 
 from __future__ import annotations
@@ -149,14 +149,17 @@ def _is_batch(axis: int, sizes: Any, shape: Any) -> bool:
 
 
 def _fits(size: int, description: Mapping[str, Any]) -> bool:
-    base, longest = description.get("multiple_of"), description.get("longest")
-    return (base is None or size % base == 0) and (longest is None or size <= longest)
+    base = description.get("multiple_of") or 1
+    shortest, longest = description.get("shortest") or 0, description.get("longest")
+    return size % base == 0 and size >= shortest and (longest is None or size <= longest)
 
 
 def _shape(description: Mapping[str, Any]) -> str:
     batch, *rest = description["shape"] or [()]
     base, longest = description.get("multiple_of"), description.get("longest")
     free = "any" if base in (None, 1) else f"any multiple of {base}"
+    if description.get("shortest") is not None:
+        free += f" from {description['shortest']} on"
     free = free if longest is None else f"up to {longest}"
     names = ["n" if batch is None else str(batch)] if description["shape"] else []
     for size in rest:

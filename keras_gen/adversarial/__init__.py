@@ -3,6 +3,7 @@
 from keras_gen.adversarial.adversarial_model import AdversarialModel, Play
 from keras_gen.adversarial.augmentation import AdaptiveAugment, DiffAugment
 from keras_gen.adversarial.big_gan import BigGAN
+from keras_gen.adversarial.cycle_gan import CycleGAN
 from keras_gen.adversarial.dcgan import DCGAN
 from keras_gen.adversarial.gan import GAN
 from keras_gen.adversarial.latent_gan import LatentGAN
@@ -33,6 +34,7 @@ __all__ = [
     "AdversarialLoss",
     "AdversarialModel",
     "BigGAN",
+    "CycleGAN",
     "DiffAugment",
     "GradientPenalty",
     "Hinge",

@@ -6,7 +6,7 @@ Adversarial Networks", arXiv 1406.2661.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -152,7 +152,7 @@ class AdversarialModel(Model):
         """
         raise NotImplementedError(f"{type(self).__name__} must supply generate().")
 
-    def real(self, x: tf.Tensor) -> tf.Tensor:
+    def real(self, x: tf.Tensor, conditions: Conditions) -> tf.Tensor:
         """A batch of stored data as the players see it: pictures in [-1, 1], float32."""
         return self.format.to_unit(x)
 
@@ -298,7 +298,7 @@ class AdversarialModel(Model):
             real: whether the discriminator looks at the batch itself too.
             past: whether it may be shown what the generator made in the past.
         """
-        data = self.real(x)
+        data = self.real(x, conditions)
         fake = tf.cast(self.generate(x, conditions, noise, training), tf.float32)
         if past:
             fake = self.recall(fake, noise)
@@ -342,8 +342,15 @@ class AdversarialModel(Model):
         }
 
     def _penalty(self, play: Play) -> tf.Tensor:
+        return self._penalized(
+            play, lambda data: self.discriminate(data, play.conditions, play.training)
+        )
+
+    def _penalized(self, play: Play, discriminate: Callable[[tf.Tensor], Any]) -> tf.Tensor:
+        """The penalties of each example, of what a discriminator says of data like the play's."""
+
         def judge(data: tf.Tensor) -> tf.Tensor:
-            output = self.validity(self.discriminate(data, play.conditions, play.training))
+            output = self.validity(discriminate(data))
             # What is said of a pack counts once, not for each of its examples.
             return tf.add_n([_per_example(each) for each in _outputs(output)]) / self.packing
 

@@ -8,7 +8,7 @@ generator does not learn the changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -137,6 +137,11 @@ class AdaptiveAugment(DiffAugment):
         return tf.clip_by_value(probability + step, 0.0, self.maximum)
 
 
+def _size(x: tf.Tensor, axis: int) -> Any:
+    """Of an axis: a number where the graph knows it."""
+    return tf.shape(x)[axis] if x.shape[axis] is None else x.shape[axis]
+
+
 # ---- transforms: of pictures `[n, h, w, c]`, whether each is changed, three uniform numbers ------
 
 
@@ -151,9 +156,9 @@ def _color(x: tf.Tensor, applied: tf.Tensor, amounts: list[tf.Tensor]) -> tf.Ten
 
 def _translation(x: tf.Tensor, applied: tf.Tensor, amounts: list[tf.Tensor]) -> tf.Tensor:
     for axis, amount in ((1, amounts[0]), (2, amounts[1])):
-        size = x.shape[axis]
-        farthest = int(size / 8 + 0.5)
-        shift = tf.floor(amount * (2 * farthest + 1)) - farthest
+        size = _size(x, axis)
+        farthest = tf.cast((size + 4) // 8, x.dtype)  # an eighth, rounded
+        shift = tf.floor(amount * (2.0 * farthest + 1.0)) - farthest
         shift = tf.cast(applied * shift, tf.int32)[:, 0, 0]  # [n, 1]
         source = tf.range(size)[None] - shift
         inside = tf.cast((source >= 0) & (source < size), x.dtype)
@@ -165,13 +170,14 @@ def _translation(x: tf.Tensor, applied: tf.Tensor, amounts: list[tf.Tensor]) -> 
 def _cutout(x: tf.Tensor, applied: tf.Tensor, amounts: list[tf.Tensor]) -> tf.Tensor:
     within = applied
     for axis, amount in ((1, amounts[0]), (2, amounts[1])):
-        size = x.shape[axis]
-        side = int(size / 2 + 0.5)
+        size = _size(x, axis)
+        side = (size + 1) // 2
         # The square's corner: it may lie partly outside, as in the authors' code.
-        begin = tf.floor(amount * (size + 1 - side % 2)) - side // 2
-        place = tf.range(size, dtype=x.dtype)
+        places = tf.cast(size + 1 - side % 2, x.dtype)
+        begin = tf.floor(amount * places) - tf.cast(side // 2, x.dtype)
+        place = tf.cast(tf.range(size), x.dtype)
         place = place[None, :, None, None] if axis == 1 else place[None, None, :, None]
-        within *= tf.cast((place >= begin) & (place < begin + side), x.dtype)
+        within *= tf.cast((place >= begin) & (place < begin + tf.cast(side, x.dtype)), x.dtype)
     return x * (1.0 - within)
 
 

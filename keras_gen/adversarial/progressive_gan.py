@@ -217,10 +217,10 @@ class ProgressiveGAN(LatentGAN, PhasedModel):
 
     # ---- objective and sampling ------------------------------------------------------------------
 
-    def real(self, x: tf.Tensor) -> tf.Tensor:
+    def real(self, x: tf.Tensor, conditions: Conditions) -> tf.Tensor:
         """Pictures of the phase's size; while that fades in, as coarse as what is generated."""
         level, alpha = self._growth()
-        pictures = pooled(super().real(x), 2 ** (self.num_doublings - level))
+        pictures = pooled(super().real(x, conditions), 2 ** (self.num_doublings - level))
         if alpha is None:
             return pictures
         return faded(enlarged(pooled(pictures, 2), 2), pictures, alpha)

@@ -27,6 +27,7 @@ class Grid(Tokenized):
         image_shape: (height, width, channels); both sides may be `None`, free.
         levels: how many values there are.
         multiple_of: what divides free sides.
+        shortest: the least free side; `None` is any.
 
     Raises:
         ValueError: an argument is out of range.
@@ -38,11 +39,16 @@ class Grid(Tokenized):
     suffix = ".png"
 
     def __init__(
-        self, image_shape: Sequence[int | None], levels: int = 256, multiple_of: int = 1
+        self,
+        image_shape: Sequence[int | None],
+        levels: int = 256,
+        multiple_of: int = 1,
+        shortest: int | None = None,
     ) -> None:
         self.image_shape = checks.image_shape(image_shape, free_sides=True)
         self.levels = checks.in_range("levels", levels, 2, self.most_levels)
         self.multiple_of = checks.positive("multiple_of", multiple_of)
+        self.shortest = None if shortest is None else checks.positive("shortest", shortest)
         # As a sequence: in raster order, a token for each channel.
         self.num_tokens = self.levels
         if None not in self.image_shape:
@@ -51,8 +57,10 @@ class Grid(Tokenized):
 
     def input(self) -> Input:
         shape = (None, *self.image_shape)
-        base = self.multiple_of if None in self.image_shape else None
-        return Input(shape, self.dtype, 0, self.levels - 1, multiple_of=base, hint=self.hint)
+        free: dict[str, Any] = {}
+        if None in self.image_shape:
+            free = {"multiple_of": self.multiple_of, "shortest": self.shortest}
+        return Input(shape, self.dtype, 0, self.levels - 1, hint=self.hint, **free)
 
     def to_tokens(self, x: tf.Tensor) -> tf.Tensor:
         return tf.reshape(tf.cast(x, tf.int32), [-1, self.length])
@@ -83,6 +91,7 @@ class Images(Grid):
         image_shape: (height, width, channels); both sides may be `None`, free.
         levels: how many values a channel takes, 2 to 256.
         multiple_of: what divides free sides.
+        shortest: the least free side; `None` is any.
 
     Raises:
         ValueError: an argument is out of range.

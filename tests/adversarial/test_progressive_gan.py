@@ -61,7 +61,7 @@ def test_every_size_in_every_phase(image_shape, smallest, doublings):
     for phase in (0, 1, 2 * doublings):
         at(model, phase, model.phase_begins()[phase])
         side = 2 ** ((phase + 1) // 2)
-        seen = model.real(tf.zeros((2, *image_shape), tf.uint8))
+        seen = model.real(tf.zeros((2, *image_shape), tf.uint8), {})
         made = model.from_latents(tf.ones((2, 4)), {})
         assert seen.shape[1:] == made.shape[1:]
         assert tuple(seen.shape[1:3]) == (smallest[0] * side, smallest[1] * side)
@@ -107,7 +107,7 @@ def test_the_fade_at_0_and_1_is_the_smaller_and_the_larger_network(phase):
     def looked_at(phase, images, pictures):
         at(model, phase, images)
         judged = model.discriminate(tf.convert_to_tensor(pictures), {}, False)
-        return model.from_latents(latents, {}), judged, model.real(x)
+        return model.from_latents(latents, {}), judged, model.real(x, {})
 
     smaller = looked_at(phase - 1, begin, halved)
     at_0 = looked_at(phase, begin, pictures)
@@ -206,7 +206,7 @@ def test_the_drift_is_the_square_of_what_is_said_of_real_pictures():
     terms = perturbed(drift=0.5).objective(tf.constant(IMAGES[:4]), {}, False)
     without = perturbed(drift=0.0).objective(tf.constant(IMAGES[:4]), {}, False)
     model = perturbed()
-    said = model.discriminate(model.real(tf.constant(IMAGES[:4])), {}, False)
+    said = model.discriminate(model.real(tf.constant(IMAGES[:4]), {}), {}, False)
     np.testing.assert_allclose(terms["drift"], 0.5 * said**2, rtol=1e-5)
     difference = terms["discriminator_loss"] - without["discriminator_loss"]
     np.testing.assert_allclose(difference, terms["drift"], rtol=1e-3, atol=1e-5)
