@@ -17,6 +17,7 @@ from keras_gen.adversarial.losses import (
     Wasserstein,
 )
 from keras_gen.adversarial.penalties import DRAGAN, R1, R2, GradientPenalty, Penalty
+from keras_gen.adversarial.pix2pix import Pix2Pix
 from keras_gen.adversarial.players_optimizer import PlayersOptimizer
 from keras_gen.adversarial.progressive_gan import ProgressiveGAN
 from keras_gen.adversarial.sr_gan import SRGAN
@@ -43,6 +44,7 @@ __all__ = [
     "Minimax",
     "NonSaturating",
     "Penalty",
+    "Pix2Pix",
     "Play",
     "PlayersOptimizer",
     "ProgressiveGAN",

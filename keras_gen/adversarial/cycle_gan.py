@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from keras_gen import checks
 from keras_gen.adversarial.adversarial_model import AdversarialModel, Play
-from keras_gen.adversarial.layers.patch_gan import patch_gan
+from keras_gen.adversarial.layers.patch_gan import halvings_for, patch_gan
 from keras_gen.adversarial.layers.picture_pool import PicturePool
 from keras_gen.adversarial.layers.resnet_translator import (
     instance_normalization,
@@ -56,8 +56,9 @@ class CycleGAN(AdversarialModel, Translator):
             larger ones.
         discriminator_filters: of the discriminators' first layers; later ones have up to 8 times as
             many.
-        num_halvings: of the discriminators; with 3, as in the paper, each patch has 70 pixels, with
-            2 it has 34, with 1 it has 16: patches should be smaller than pictures.
+        num_halvings: of the discriminators; with 3, as in the paper, each patch has sides of 70
+            pixels, with 2 of 34, with 1 of 16; `None` is 3 for pictures of 128 pixels or more, 2
+            for those of 64, else 1.
         cycle_weight: of the mean absolute error of a cycle, in units of [-1, 1].
         identity_weight: of the error of what should stay, as a share of `cycle_weight`; 0 leaves it
             out. The paper's 0.5 keeps colours of paintings.
@@ -91,7 +92,7 @@ class CycleGAN(AdversarialModel, Translator):
         filters: int = 64,
         num_blocks: int = 6,
         discriminator_filters: int = 64,
-        num_halvings: int = 3,
+        num_halvings: int | None = None,
         cycle_weight: float = 10.0,
         identity_weight: float = 0.5,
         pool_size: int = 50,
@@ -123,6 +124,8 @@ class CycleGAN(AdversarialModel, Translator):
         self.filters = checks.positive("filters", filters)
         self.num_blocks = checks.positive("num_blocks", num_blocks)
         self.discriminator_filters = checks.positive("discriminator_filters", discriminator_filters)
+        if num_halvings is None:
+            num_halvings = halvings_for(self.image_shape)
         self.num_halvings = checks.in_range("num_halvings", num_halvings, 1, 6)
         self.cycle_weight = checks.not_negative("cycle_weight", cycle_weight)
         self.identity_weight = identity_weight

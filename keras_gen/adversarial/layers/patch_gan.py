@@ -6,7 +6,7 @@ arXiv 1611.07004, section 3.2.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,16 @@ import keras
 # As both papers start all kernels.
 KERNEL_STDDEV = 0.02
 _MOST_TIMES = 8  # as many filters as the first convolution's
+
+
+def halvings_for(image_shape: Sequence[int | None]) -> int:
+    """How many halvings make patches that are about half of a picture or less: 1 to 3.
+
+    Args:
+        image_shape: (height, width, channels); sides of `None` are taken for large.
+    """
+    sides = [side for side in image_shape[:2] if side is not None]
+    return 3 if min(sides, default=128) >= 128 else 2 if min(sides) >= 64 else 1
 
 
 def patch_gan(
