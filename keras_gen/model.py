@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -37,9 +37,11 @@ class Model(Configured, Learner):
 
     Attributes:
         format: what the data is.
+        usual_data: arguments of `keras_gen.data.load` that the command takes where it is not told.
     """
 
     format: Format
+    usual_data: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self,

@@ -303,6 +303,8 @@ def _build(
     options["seed"] = configuration.seed
     if configuration.conditional:
         options["num_classes"] = description.num_classes
+    if description.source is not None and "source" in constructor_options(model_class):
+        options["source"] = description.source
     allowed = [name for name in plain_options(model_class) if name not in options]
     given = {name: value for name, value in configuration.options.items() if name != "dtype"}
     check_known(given, dict.fromkeys(allowed), f"options of {configuration.model}")

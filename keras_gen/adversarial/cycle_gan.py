@@ -81,6 +81,7 @@ class CycleGAN(AdversarialModel, Translator):
     """
 
     default_optimizer: ClassVar[dict[str, float]] = {"learning_rate": 2e-4, "beta_1": 0.5}
+    usual_data: ClassVar[dict[str, Any]] = {"sides": True}
 
     # ---- networks --------------------------------------------------------------------------------
 

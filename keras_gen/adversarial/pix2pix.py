@@ -71,6 +71,7 @@ class Pix2Pix(AdversarialModel, Translator):
 
     terms: Mapping[str, str] = {**AdversarialModel.terms, "l1": "weighted"}
     default_optimizer: ClassVar[dict[str, float]] = {"learning_rate": 2e-4, "beta_1": 0.5}
+    usual_data: ClassVar[dict[str, Any]] = {"source": "edges"}
 
     # ---- networks --------------------------------------------------------------------------------
 

@@ -37,6 +37,12 @@ _ImageShape = Annotated[
 ]
 _Length = Annotated[int | None, typer.Option(min=1, help="Characters of texts, samples of sounds.")]
 _SampleRate = Annotated[int | None, typer.Option(min=1, help="Resample sounds to so many Hz.")]
+_Sides = Annotated[
+    bool | None, typer.Option(help="Take two classes of pictures as sides to translate between.")
+]
+_Source = Annotated[
+    str | None, typer.Option(help="edges, or grey: what pictures shall be made from.")
+]
 
 # The kinds of data that a path follows.
 _WITH_PATH = ("npz:", "folder:", "text:", "audio:")
@@ -53,6 +59,8 @@ class DataOptions(NamedTuple):
     image_shape: _ImageShape = None
     length: _Length = None
     sample_rate: _SampleRate = None
+    sides: _Sides = None
+    source: _Source = None
 
     def arguments(self) -> dict[str, Any]:
         """The arguments of `keras_gen.data.load` that were given."""
@@ -71,7 +79,7 @@ class DataOptions(NamedTuple):
         arguments["name"] = name
         return {key: value for key, value in arguments.items() if value is not None}
 
-    def load_for(self, model: Model, run: Path, split: str) -> tuple[np.ndarray, np.ndarray | None]:
+    def load_for(self, model: Model, run: Path, split: str) -> tuple[np.ndarray, Any]:
         """What a model takes of a split of these data or, where unnamed, of its run's own.
 
         Args:
@@ -80,7 +88,8 @@ class DataOptions(NamedTuple):
             split: "train", "validation" or "test".
 
         Returns:
-            Stored data `[n, ...]`, and labels `[n]`; `None` for an unconditional model.
+            Stored data `[n, ...]`, and what it comes with: labels `[n]`, or a dict of conditions;
+            `None` for a model that takes neither.
 
         Raises:
             ValueError: there are no such data, or the model does not take them.
@@ -94,16 +103,18 @@ class DataOptions(NamedTuple):
         arguments.pop("batch_size", None)
         if arguments.get("binarize") == "dynamic":
             arguments["binarize"] = "fixed"  # to measure on, images must not change
-        examples, labels, description = data.load_arrays(split=split, seed=seed, **arguments)
+        examples, given, description = data.load_arrays(split=split, seed=seed, **arguments)
         examples = model.check_data(examples, "data")
-        if model.num_classes is None:
+        wanted = model.condition_inputs().keys()
+        if not wanted:
             return examples, None
-        if labels is None:
+        received = given if isinstance(given, dict) else {"labels": given}
+        if missing := [name for name in wanted if received.get(name) is None]:
             raise ValueError(
-                f"data must have labels, which {type(model).__name__} needs: "
+                f"data must have {missing[0]}, which {type(model).__name__} needs: "
                 f"{description.name} has none."
             )
-        return examples, labels
+        return examples, given
 
 
 def takes_data(command: Callable[..., None]) -> Callable[..., None]:

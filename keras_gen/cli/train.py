@@ -60,9 +60,11 @@ def train(
     options = named_values(set)
     if dtype is not None:
         options["dtype"] = dtype
+    model_class = model_class_of(model)
+    usual = {"name": "digits", "batch_size": batch_size} | model_class.usual_data
     configuration = runs.Configuration(
         model=model,
-        data={"name": "digits", "batch_size": batch_size} | data_options.arguments(),
+        data=usual | data_options.arguments(),
         options=options,
         conditional=conditional,
         epochs=epochs,
@@ -73,7 +75,7 @@ def train(
         seed=seed,
     )
     with _stopped_by_ctrl_c():
-        runs.start(run, configuration, model_class_of(model))
+        runs.start(run, configuration, model_class)
     typer.echo(f"finished {run}")
 
 

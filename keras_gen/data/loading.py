@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_gen import checks
 from keras_gen.data.audio import MOST_HERTZ
 from keras_gen.data.pictures import resized
+from keras_gen.data.conditions import SOURCES
 from keras_gen.data.sources import SPLITS, Source, read
 from keras_gen.formats import Format, Images
 
@@ -36,6 +37,7 @@ class Description:
             samples of a sound; else `None`.
         num_classes: how many labels there are; `None` where there are none.
         counts: examples by split.
+        source: of the pictures that examples come with as "source"; `None` where there are none.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Description:
     length: int | None
     num_classes: int | None
     counts: dict[str, int]
+    source: Format | None = None
 
     def __getattr__(self, name: str) -> Any:
         # Only what the dataclass lacks arrives here. Copying and unpickling look for names before
@@ -69,57 +72,75 @@ def load_arrays(
     image_shape: Sequence[int] | None = None,
     length: int | None = None,
     sample_rate: int | None = None,
+    sides: bool = False,
+    source: str | None = None,
     seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray | None, Description]:
+) -> tuple[np.ndarray, Any, Description]:
     """Loads a split as arrays; the arguments and errors are those of `load`.
 
     Returns:
         Stored data: images uint8 `[n, height, width, channels]`, texts int32 `[n, length]` or
-        sounds float32 `[n, length]`; labels int32 `[n]` or `None`; and their description. With
-        `binarize="dynamic"`, the training images come as they are, to be binarised anew each
-        epoch; those of the other splits come binarised.
+        sounds float32 `[n, length]`; what comes with them: labels int32 `[n]`, a dict of pictures
+        with `sides` or `source`, or `None`; and their description. With `binarize="dynamic"`, the
+        training images come as they are, to be binarised anew each epoch; those of the other splits
+        come binarised.
     """
-    examples, labels, description, _ = _load_arrays(
-        name, split, data_dir, binarize, resize, crop, image_shape, length, sample_rate, seed
+    examples, given, description, _ = _load_arrays(
+        name,
+        split,
+        seed,
+        binarize,
+        sides,
+        source,
+        data_dir=data_dir,
+        resize=resize,
+        crop=crop,
+        image_shape=image_shape,
+        length=length,
+        sample_rate=sample_rate,
     )
-    return examples, labels, description
+    return examples, given, description
 
 
 def _load_arrays(
     name: str,
     split: str,
-    data_dir: str | Path | None,
-    binarize: str | None,
-    resize: Sequence[int] | None,
-    crop: Sequence[int] | None,
-    image_shape: Sequence[int] | None,
-    length: int | None,
-    sample_rate: int | None,
     seed: int,
-) -> tuple[np.ndarray, np.ndarray | None, Description, int | None]:
+    binarize: str | None,
+    sides: bool,
+    source: str | None,
+    **options: Any,
+) -> tuple[np.ndarray, Any, Description, int | None]:
     """What `load_arrays` gives, and the levels of images that each epoch binarises anew."""
     checks.in_range("seed", seed, 0, 2**31 - 1)
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, received {split!r}.")
     if binarize not in (None, "fixed", "dynamic"):
         raise ValueError(f"binarize must be None, fixed or dynamic, received {binarize!r}.")
-    if length is not None:
-        checks.positive("length", length)
-    if sample_rate is not None:
-        checks.in_range("sample_rate", sample_rate, 1, MOST_HERTZ)
-    if resize is not None:
-        resize = _size("resize", resize)
-    if crop is not None:
-        crop = _size("crop", crop)
-    if image_shape is not None:
-        image_shape = checks.image_shape(image_shape)
-    source = _complete_splits(read(name, data_dir, resize, crop, image_shape, length, sample_rate))
-    examples, labels, format = source.examples[split], source.labels[split], source.format
+    if source is not None:
+        checks.one_of("source", source, tuple(SOURCES))
+        if sides or binarize is not None:
+            raise ValueError("source must not be given beside sides or binarize.")
+    if options["length"] is not None:
+        checks.positive("length", options["length"])
+    if options["sample_rate"] is not None:
+        checks.in_range("sample_rate", options["sample_rate"], 1, MOST_HERTZ)
+    for option in ("resize", "crop"):
+        if options[option] is not None:
+            options[option] = _size(option, options[option])
+    if options["image_shape"] is not None:
+        options["image_shape"] = checks.image_shape(options["image_shape"])
+    whole = read(name, **options)
+    if sides:
+        whole = _of_two_sides(name, whole)
+    whole = _complete_splits(whole)
+    examples, given, format = whole.examples[split], whole.labels[split], whole.format
     if not len(examples):
         raise ValueError(f"data must have examples in every split, {name} has none in {split}.")
-    levels_to_binarize = None
+    levels_to_binarize = source_format = None
     if isinstance(format, Images):
         levels = format.levels
+        resize = options["resize"]
         if resize is not None and examples.shape[1:3] != tuple(resize):
             examples = resized(examples, resize)
         if binarize == "dynamic" and split == "train":
@@ -127,17 +148,56 @@ def _load_arrays(
         elif binarize is not None:
             examples = _binarized(examples, levels, split, seed)
         format = Images(examples.shape[1:], levels if binarize is None else 2)
-    elif binarize is not None:
-        raise ValueError(f"binarize must be None: {name} holds {format.name}, not images.")
+        if source is not None:
+            made, source_format = SOURCES[source](examples, levels)
+            given = {"source": made}
+    elif binarize is not None or source is not None:
+        option = "source" if binarize is None else "binarize"
+        raise ValueError(f"{option} must be None: {name} holds {format.name}, not images.")
+    if sides:
+        examples, given = _paired(examples, given)
     description = Description(
         name=name,
         split=split,
         format=format,
         length=examples.shape[1] if format.input().shape[1] is None else None,
-        num_classes=source.num_classes,
-        counts={key: len(x) for key, x in source.examples.items()},
+        num_classes=None if isinstance(given, dict) else whole.num_classes,
+        counts=_counts(whole, sides),
+        source=source_format,
     )
-    return examples, labels, description, levels_to_binarize
+    return examples, given, description, levels_to_binarize
+
+
+def _of_two_sides(name: str, source: Source) -> Source:
+    """Refuses data that have not two classes of pictures.
+
+    Raises:
+        ValueError: they have not.
+    """
+    if not isinstance(source.format, Images) or source.num_classes != 2:
+        what = f"{source.num_classes or 'no'} classes of {source.format.name}"
+        raise ValueError(f"sides must be off: {name} has {what}, not two classes of images.")
+    return source
+
+
+def _paired(examples: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The two classes as two sides of as many examples: the smaller one begins again."""
+    sides = [examples[labels == label] for label in (0, 1)]
+    if not all(map(len, sides)):
+        raise ValueError("sides must be off: every split must have pictures of both classes.")
+    num = max(map(len, sides))
+    a, b = (np.resize(side, (num, *side.shape[1:])) for side in sides)
+    return a, {"b": b}
+
+
+def _counts(source: Source, sides: bool) -> dict[str, int]:
+    if not sides:
+        return {split: len(x) for split, x in source.examples.items()}
+    return {
+        split: int(np.bincount(labels, minlength=2).max())
+        for split, labels in source.labels.items()
+        if labels is not None
+    }
 
 
 def _size(name: str, value: Any) -> tuple[int, int]:
@@ -169,6 +229,8 @@ def load(
     image_shape: Sequence[int] | None = None,
     length: int | None = None,
     sample_rate: int | None = None,
+    sides: bool = False,
+    source: str | None = None,
     shuffle: bool | None = None,
     seed: int = 0,
     first_epoch: int | None = None,
@@ -199,6 +261,10 @@ def load(
         length: characters of a text's windows (`None` is 500), or samples of a sound, cut or filled
             up with silence (`None` is the longest).
         sample_rate: to resample sounds to, in Hz; required where they differ.
+        sides: whether the two classes of pictures are sides to be translated into each other: a
+            batch is `(a, {"b": b})`, the smaller side begins again, and either has its own order.
+        source: "edges" or "grey": a batch is `(x, {"source": source})`, where each source was made
+            from its picture: the tenth of its pixels with the greatest slopes, or its brightness.
         shuffle: whether the order changes each epoch; `None` does so for "train" alone.
         seed: of the order and of the training images' binarisation, at least 0.
         first_epoch: `None` gives one pass, in another order each time it is iterated; a number
@@ -206,8 +272,8 @@ def load(
             and the epoch: what resuming needs, with `steps_per_epoch`.
 
     Returns:
-        A dataset of examples, or of `(examples, labels)` where there are labels, and its
-        description.
+        A dataset of examples, or of `(examples, labels)` where there are labels or what stands in
+        their place, and its description.
 
     Raises:
         ValueError: an unknown data set or split, data of another form than asked for, or an option
@@ -219,16 +285,27 @@ def load(
         ((8, 8, 1), 17)
     """
     checks.in_range("batch_size", batch_size, 1, 2**31 - 1)
-    examples, labels, description, levels_to_binarize = _load_arrays(
-        name, split, data_dir, binarize, resize, crop, image_shape, length, sample_rate, seed
+    examples, given, description, levels_to_binarize = _load_arrays(
+        name,
+        split,
+        seed,
+        binarize,
+        sides,
+        source,
+        data_dir=data_dir,
+        resize=resize,
+        crop=crop,
+        image_shape=image_shape,
+        length=length,
+        sample_rate=sample_rate,
     )
     shuffle = split == "train" if shuffle is None else shuffle
     count = len(examples)
     # Tensors, not arrays: a graph would copy an array into itself at each epoch.
     examples = tf.constant(examples)
-    labels = None if labels is None else tf.constant(labels)
+    given = None if given is None else tf.nest.map_structure(tf.constant, given)
 
-    def fetch(index: tf.Tensor, epoch: tf.Tensor) -> Any:
+    def fetch(index: tf.Tensor, others: tf.Tensor, epoch: tf.Tensor) -> Any:
         batch = tf.gather(examples, index)
         if levels_to_binarize is not None:
             # No two batches of an epoch begin with the same image, and no order is drawn with
@@ -236,14 +313,19 @@ def load(
             batch_seed = tf.stack([(index[0] + 1) * 2**31 + seed, epoch])
             u = tf.random.stateless_uniform(tf.shape(batch), batch_seed)
             batch = tf.cast(u * (levels_to_binarize - 1.0) < tf.cast(batch, tf.float32), tf.uint8)
-        return batch if labels is None else (batch, tf.gather(labels, index))
+        if given is None:
+            return batch
+        return batch, tf.nest.map_structure(lambda values: tf.gather(values, others), given)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.range(count, dtype=tf.int64)
+        order = others = tf.range(count, dtype=tf.int64)
         if shuffle:
             order = tf.random.experimental.stateless_shuffle(order, seed=[seed, epoch])
-        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-        return batches.map(lambda index: fetch(index, epoch))
+            # Sides meet anew each time; all else belongs to its example.
+            shuffled = tf.random.experimental.stateless_shuffle
+            others = shuffled(others, seed=[seed, -1 - epoch]) if sides else order
+        batches = tf.data.Dataset.from_tensor_slices((order, others)).batch(batch_size)
+        return batches.map(lambda index, others: fetch(index, others, epoch))
 
     if first_epoch is not None:
         epochs = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max)

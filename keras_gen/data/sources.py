@@ -37,6 +37,7 @@ _OPTIONS = {
 }
 
 SPLITS = ("train", "validation", "test")
+_SIDES = ("a", "b")  # of an .npz file whose pictures are to be translated
 # Names of splits as files have them.
 _ALIASES = {"valid": "validation", "val": "validation"}
 
@@ -223,7 +224,8 @@ def _stack(images: Sequence[np.ndarray], resize: Sequence[int] | None) -> np.nda
 
 
 def _npz(path: Path, image_shape: Sequence[int] | None) -> Source:
-    arrays, names = read_npz(path, lambda name: _split_of(name) in SPLITS)
+    arrays, names = read_npz(path, lambda name: _split_of(_without_side(name)) in SPLITS)
+    arrays = _with_sides_as_labels(arrays, path)
     images: dict[str, np.ndarray] = {}
     labels: dict[str, np.ndarray | None] = {}
     for name, array in arrays.items():
@@ -262,6 +264,33 @@ def _npz(path: Path, image_shape: Sequence[int] | None) -> Source:
         labels[split] = y.astype(np.int32)
         num_classes = max(num_classes, int(y.max(initial=0)) + 1)
     return Source(images, labels, format, num_classes)
+
+
+def _without_side(name: str) -> str:
+    """What stands before the side, of a name such as train_a."""
+    before, _, side = name.rpartition("_")
+    return before if side in _SIDES else name
+
+
+def _with_sides_as_labels(arrays: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
+    """Joins arrays such as train_a and train_b, with labels 0 and 1.
+
+    Raises:
+        ValueError: a side is missing, or they differ in shape.
+    """
+    joined = {name: array for name, array in arrays.items() if _without_side(name) == name}
+    for split in {_without_side(name) for name in arrays.keys() - joined.keys()}:
+        sides = [arrays.get(f"{split}_{side}") for side in _SIDES]
+        shapes = [None if side is None else side.shape[1:] for side in sides]
+        if None in shapes or shapes[0] != shapes[1]:
+            raise ValueError(
+                f"{path} must hold both sides of {split}, images of one shape, it holds "
+                f"{' and '.join('none' if shape is None else str(list(shape)) for shape in shapes)}"
+                "."
+            )
+        joined[f"x_{split}"] = np.concatenate(sides)
+        joined[f"y_{split}"] = np.repeat(np.arange(2), [len(side) for side in sides])
+    return joined
 
 
 def _split_of(name: str) -> str:
