@@ -20,7 +20,10 @@ from keras_gen import (
     AdaptiveAugment,
     BigGAN,
     CharRNN,
+    CycleGAN,
+    DiffAugment,
     GatedPixelCNN,
+    Pix2Pix,
     PixelCNN,
     PixelCNNPlusPlus,
     PixelRNN,
@@ -33,6 +36,7 @@ from keras_gen import (
     data,
     metrics,
 )
+from keras_gen.data.conditions import SOURCES
 from keras_gen.formats import Images
 from keras_gen.model import Model
 from keras_gen.stages import StagedModel
@@ -109,6 +113,17 @@ def points_alone(num: int) -> Batch:
     return points(num)[0], None
 
 
+def negatives(num: int) -> Batch:
+    """Digits, and other digits in negative."""
+    x, _ = digits(1000 + num)
+    return x[:num], {"b": 16 - x[1000:]}
+
+
+def edges_and_digits(num: int) -> Batch:
+    x, _ = digits(num)
+    return x, {"source": SOURCES["edges"](x, 17)[0]}
+
+
 def pairs(num: int) -> Batch:
     """A digit and the next one."""
     x, _ = digits(num + 1)
@@ -149,6 +164,16 @@ def error_of_upscaling(model: Model, x: np.ndarray, y: Any) -> float:
     """Squared, in levels."""
     upscaled = model.upscale(model.downsize(tf.constant(x)).numpy())
     return float(np.mean((upscaled.astype(float) - x) ** 2))
+
+
+def error_of_negative(model: Model, x: np.ndarray, y: Any) -> float:
+    """Of what should be side b of `negatives`, absolute, in levels."""
+    return float(np.mean(np.abs(model.translate(x).astype(float) - (16.0 - x))))
+
+
+def error_of_translation(model: Model, x: np.ndarray, y: Any) -> float:
+    """Of what is made from sources, absolute, in levels."""
+    return float(np.mean(np.abs(model.translate(y["source"]).astype(float) - x)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -315,6 +340,24 @@ ZOO = {
         digits,
         epochs=20,
         score=pixel_frechet_distance,
+    ),
+    "cycle_gan": Entry(
+        CycleGAN,
+        DIGITS
+        | {"filters": 4, "num_blocks": 1, "discriminator_filters": 4, "pool_size": 6}
+        | {"augmentation": DiffAugment(["translation"]), "penalties": [R1(0.1, interval=2)]},
+        negatives,
+        epochs=20,
+        score=error_of_negative,
+    ),
+    "pix2pix": Entry(
+        Pix2Pix,
+        DIGITS
+        | {"source": Images((8, 8, 1), levels=2), "num_levels": 2}
+        | {"filters": 4, "discriminator_filters": 4},
+        edges_and_digits,
+        epochs=20,
+        score=error_of_translation,
     ),
     "sr_resnet": Entry(
         SRResNet,

@@ -184,7 +184,7 @@ class Pix2Pix(AdversarialModel, Translator):
         x, given = parted(inputs)
         return super().call(given.get("source", x))
 
-    # ---- the game --------------------------------------------------------------------------------
+    # ---- the game: the discriminator sees a source and a picture as one, of their channels together
 
     def _made_from(
         self, source: tf.Tensor, training: bool = False, noise: Noise | None = None
@@ -192,18 +192,32 @@ class Pix2Pix(AdversarialModel, Translator):
         unit = self.source.to_unit(source, self.compute_dtype)
         return self.generator(unit, context=noise, training=training)
 
+    def _with_source(self, data: tf.Tensor, conditions: Conditions) -> tf.Tensor:
+        return tf.concat([self.source.to_unit(conditions["source"]), data], axis=-1)
+
+    def _parts(self, pairs: tf.Tensor) -> list[tf.Tensor]:
+        return tf.split(pairs, [self.source.image_shape[-1], self.image_shape[-1]], axis=-1)
+
+    def real(self, x: tf.Tensor, conditions: Conditions) -> tf.Tensor:
+        return self._with_source(self.format.to_unit(x), conditions)
+
     def generate(
         self, x: tf.Tensor, conditions: Conditions, noise: Noise, training: bool
     ) -> tf.Tensor:
-        return self._made_from(conditions["source"], training, noise if training else None)
+        made = self._made_from(conditions["source"], training, noise if training else None)
+        return self._with_source(made, conditions)
+
+    def augment(self, data: tf.Tensor, noise: Noise, stream: int) -> tf.Tensor:
+        # Alike, by the same draws, so that a picture still lies on its source.
+        parts = [super(Pix2Pix, self).augment(part, noise, stream) for part in self._parts(data)]
+        return tf.concat(parts, axis=-1)
 
     def discriminate(self, data: tf.Tensor, conditions: Conditions, training: bool) -> tf.Tensor:
-        pairs = tf.concat([self.source.to_unit(conditions["source"]), data], axis=-1)
-        return self.discriminator(tf.cast(pairs, self.compute_dtype), training=training)
+        return self.discriminator(tf.cast(data, self.compute_dtype), training=training)
 
     def generator_terms(self, play: Play) -> dict[str, tf.Tensor]:
-        error = tf.reduce_mean(tf.abs(play.fake - play.real), axis=[1, 2, 3])
-        return {"l1": self.l1_weight * error}
+        (_, wanted), (_, made) = self._parts(play.real), self._parts(play.fake)
+        return {"l1": self.l1_weight * tf.reduce_mean(tf.abs(made - wanted), axis=[1, 2, 3])}
 
     # ---- use -------------------------------------------------------------------------------------
 
