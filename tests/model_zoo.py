@@ -345,9 +345,9 @@ ZOO = {
         CycleGAN,
         DIGITS
         | {"filters": 4, "num_blocks": 1, "discriminator_filters": 4, "pool_size": 6}
-        | {"augmentation": DiffAugment(["translation"]), "penalties": [R1(0.1, interval=2)]},
+        | {"augmentation": DiffAugment(["translation"])},
         negatives,
-        epochs=20,
+        epochs=4,
         score=error_of_negative,
     ),
     "pix2pix": Entry(
@@ -356,7 +356,7 @@ ZOO = {
         | {"source": Images((8, 8, 1), levels=2), "num_levels": 2}
         | {"filters": 4, "discriminator_filters": 4},
         edges_and_digits,
-        epochs=20,
+        epochs=8,
         score=error_of_translation,
     ),
     "sr_resnet": Entry(
