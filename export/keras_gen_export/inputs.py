@@ -3,7 +3,8 @@
 An input is described in plain types, as the manifest writes it: `shape` (`None` is a free size, the
 first one the batch), `dtype`, and where they apply `minimum`, `maximum`, `values` (all that are
 allowed), `multiple_of` (what must divide free sizes), `shortest` and `longest` (the least and the
-greatest free size), `default`, and `hint` (what a message adds where the kind is wrong). It needs NumPy alone.
+greatest free size), `default`, and `hint` (what a message adds where the kind is wrong). It needs
+NumPy alone.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Adversarial Networks", arXiv 1703.10593.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -241,7 +241,8 @@ class CycleGAN(AdversarialModel, Translator):
         if not fake.shape.is_compatible_with(pairs):
             raise ValueError(
                 f"x must have the shape {[None, *self.image_shape]} where past pictures are kept, "
-                f"received {[None, *fake.shape[1:3], self.image_shape[-1]]}; pool_size=0 keeps none."
+                f"received {[None, *fake.shape[1:3], self.image_shape[-1]]}; "
+                "pool_size=0 keeps none."
             )
         fake = tf.ensure_shape(fake, pairs)
         shown = [

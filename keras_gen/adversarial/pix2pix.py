@@ -167,7 +167,9 @@ class Pix2Pix(AdversarialModel, Translator):
 
     def check_together(self, inputs: dict[str, Any]) -> None:
         if "source" in inputs:
-            x, source = (tf.TensorShape(inputs[name].shape) for name in (self.format.name, "source"))
+            x, source = (
+                tf.TensorShape(inputs[name].shape) for name in (self.format.name, "source")
+            )
             if not x[1:3].is_compatible_with(source[1:3]):
                 raise ValueError(
                     f"source must have the sides of x, {x[1:3].as_list()}, received "

@@ -68,7 +68,7 @@ class StyleGAN(LatentGAN):
             style of a second latent vector; the paper's is 0.9.
         path_length_weight: of what the generator minimises so that a step of the style changes a
             picture by as much everywhere, as "path_length"; the paper's is 2.
-        penalties: of the discriminator; `None` is R1 at every 16th step.
+        penalties: of the discriminator; `None` is `R1(10.0, interval=4)`.
         average_decay: of the average of the generator's weights, which samples come from; `None`
             keeps none.
         num_classes: of the labels; `None` is unconditional.
@@ -131,7 +131,7 @@ class StyleGAN(LatentGAN):
         if conditioning is None:
             conditioning = "concatenation" if num_classes is None else "projection"
         if penalties is None:
-            penalties = [R1(1.0, interval=16)]
+            penalties = [R1(10.0, interval=4)]
         super().__init__(
             latent_dim=latent_dim,
             penalties=penalties,

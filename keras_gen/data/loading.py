@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from keras_gen import checks
 from keras_gen.data.audio import MOST_HERTZ
-from keras_gen.data.pictures import resized
 from keras_gen.data.conditions import SOURCES
+from keras_gen.data.pictures import resized
 from keras_gen.data.sources import SPLITS, Source, read
 from keras_gen.formats import Format, Images
 

@@ -1,6 +1,5 @@
-"""CycleGAN: its terms in closed form, its pools, and a map that is known, found without pairs."""
+"""CycleGAN: its terms in closed form, its pools, what it refuses."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -143,44 +142,14 @@ def test_bad_arguments(arguments, message):
 def test_bad_calls(digits):
     model = CycleGAN(**TINY)
     model.compile()
-    with pytest.raises(ValueError, match="direction must be one of .*'a_to_b'.*, received 'back'"):
+    with pytest.raises(
+        ValueError, match="direction must be one of a_to_b and b_to_a, received 'back'"
+    ):
         model.translate(digits[:2], "back")
     with pytest.raises(ValueError, match="b must have the shape of a"):
         model.fit(digits[:4], {"b": digits[:4].repeat(2, axis=1)}, verbose=0)
     with pytest.raises(ValueError, match="b must be given"):
         model.fit(digits[:4], verbose=0)
-    with pytest.raises(ValueError, match="x must have the shape .* where past pictures are kept"):
-        wide = digits[:4].repeat(2, axis=2)
+    wide = digits[:4].repeat(2, axis=2)
+    with pytest.raises(ValueError, match=r"x must have the shape .* where past pictures are kept"):
         model.fit(wide, {"b": wide}, verbose=0)
-
-
-GROUND, INK = np.array([16.0, 13.0, 4.0]), np.array([1.0, 3.0, 8.0])
-
-
-def in_colours(x):
-    """Grey levels as shares of ink on a ground: digits in negative, on another ground."""
-    share = x / 16.0
-    return np.rint(GROUND + share * (INK - GROUND)).astype(np.uint8)
-
-
-@pytest.mark.slow
-def test_a_known_map_is_found_without_pairs(digits):
-    """Errors against the truth, on digits that it never saw, in shares of the full range."""
-    x = digits.repeat(3, axis=-1)
-    half = len(x) // 2
-    model = CycleGAN((8, 8, 3), levels=17, filters=16, num_blocks=2, discriminator_filters=16)
-    model.compile(keras.optimizers.Adam(1e-3, beta_1=0.5))
-    test = data.load_arrays("digits", "test")[0].repeat(3, axis=-1)
-
-    def errors():
-        truths = [("a_to_b", test, in_colours(test)), ("b_to_a", in_colours(test), test)]
-        return [
-            np.abs(model.translate(given, way).astype(float) - wanted).mean() / 16
-            for way, given, wanted in truths
-        ]
-
-    before = errors()
-    model.fit(x[:half], {"b": in_colours(x[half : 2 * half])}, batch_size=16, epochs=20, verbose=0)
-    after = errors()
-    print("\nerror of a to b and b to a:", *(f"{error:.3f}" for error in (*before, *after)))
-    assert max(after) < 0.05 < 0.3 < min(before)
