@@ -154,7 +154,7 @@ class Pix2Pix(AdversarialModel, Translator):
         downs = [down(i) for i in range(len(inner))]
         return UNet(downs, Chain(innermost), [*ups[1:], last], name="generator")
 
-    # ---- data: what is wanted, and what it is made from -------------------------------------------
+    # ---- data: what is wanted, and what it is made from ------------------------------------------
 
     def condition_inputs(self) -> dict[str, Input]:
         return {"source": self._source_format.input()}
@@ -186,7 +186,7 @@ class Pix2Pix(AdversarialModel, Translator):
         x, given = parted(inputs)
         return super().call(given.get("source", x))
 
-    # ---- the game: the discriminator sees a source and a picture as one, of their channels together
+    # ---- the game: within it, a source and its picture are one, of their channels together -------
 
     def _made_from(
         self, source: tf.Tensor, training: bool = False, noise: Noise | None = None

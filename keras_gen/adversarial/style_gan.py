@@ -47,8 +47,8 @@ class StyleGAN(LatentGAN):
     is the sum of those of all levels, and the discriminator has residual blocks.
 
     Defaults are for few data: a mapping of two layers, no mixing of styles, no regularisation of
-    path lengths, and R1 with a weight of 1: NVIDIA's rule for that weight, 0.0002 * height * width
-    / batch size, is made for larger pictures, and gives 0.005 at 28x28.
+    path lengths, and R1 with a weight of 10 at every fourth step. NVIDIA's rule for that weight,
+    0.0002 * height * width / batch size, is made for larger pictures, and gives 0.005 at 28x28.
 
     `sample` draws styles towards their mean by `truncation`: 1 changes nothing, 0 gives the
     centre, the same but for the noise. `decode` takes latent vectors z, `decode_styles` styles w,

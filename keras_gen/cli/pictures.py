@@ -63,7 +63,7 @@ def translate(
     memory.require("picture", 3 * 4 * height * width * model.filters, "translating it")
     options = {} if direction is None else {"direction": direction}
     made = model.translate(stored[None, :height, :width], **options)
-    _write(made[0], model.format.levels, output)
+    _write(made[0], model.levels, output)
 
 
 @app.command()
@@ -112,7 +112,7 @@ def _read(path: Path, model: Model) -> np.ndarray:
     from keras_gen.data.pictures import read_picture
 
     described = model.forward_input() if hasattr(model, "translate") else model.data_input()
-    channels, most = described.shape[-1], described.maximum
+    channels, most = described.shape[-1], float(described.maximum or 0)
     if channels not in (1, 3):
         raise ValueError(f"run must hold a model of 1 or 3 channels, not of {channels}.")
     return np.rint(read_picture(path, channels) * (most / 255.0)).astype(np.uint8)

@@ -134,7 +134,8 @@ def _load_arrays(
     if sides:
         whole = _of_two_sides(name, whole)
     whole = _complete_splits(whole)
-    examples, given, format = whole.examples[split], whole.labels[split], whole.format
+    examples, labels, format = whole.examples[split], whole.labels[split], whole.format
+    given: Any = labels
     if not len(examples):
         raise ValueError(f"data must have examples in every split, {name} has none in {split}.")
     levels_to_binarize = source_format = None

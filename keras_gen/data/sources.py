@@ -280,13 +280,12 @@ def _with_sides_as_labels(arrays: dict[str, np.ndarray], path: Path) -> dict[str
     """
     joined = {name: array for name, array in arrays.items() if _without_side(name) == name}
     for split in {_without_side(name) for name in arrays.keys() - joined.keys()}:
-        sides = [arrays.get(f"{split}_{side}") for side in _SIDES]
-        shapes = [None if side is None else side.shape[1:] for side in sides]
-        if None in shapes or shapes[0] != shapes[1]:
+        sides = [arrays[name] for side in _SIDES if (name := f"{split}_{side}") in arrays]
+        shapes = [side.shape[1:] for side in sides]
+        if len(sides) < len(_SIDES) or shapes[0] != shapes[1]:
             raise ValueError(
                 f"{path} must hold both sides of {split}, images of one shape, it holds "
-                f"{' and '.join('none' if shape is None else str(list(shape)) for shape in shapes)}"
-                "."
+                f"{' and '.join(str(list(shape)) for shape in shapes)}."
             )
         joined[f"x_{split}"] = np.concatenate(sides)
         joined[f"y_{split}"] = np.repeat(np.arange(2), [len(side) for side in sides])

@@ -16,9 +16,9 @@ import tensorflow as tf
 class UNet(keras.Model):
     """Blocks down, a middle, and as many blocks up, each with what its opposite made.
 
-    Blocks are layers called as `block(x, context=context, training=training)`; what the context is, they
-    know: noise, time, nothing. A block up is given its features and those of its opposite, joined
-    on channels.
+    Blocks are layers called as `block(x, context=context, training=training)`; what the context
+    is, they know: noise, time, nothing. A block up is given its features and those of its opposite,
+    joined on channels.
 
     Args:
         downs: blocks from the picture inwards.

@@ -67,11 +67,10 @@ def patch_gan(
     layers: list[keras.layers.Layer] = []
     for i in range(num_halvings + 1):
         times = min(2**i, _MOST_TIMES)
-        normalized = i > 0 and normalization is not None
         strides = 2 if i < num_halvings else 1
+        normalized = [normalization()] if i > 0 and normalization is not None else []
         layers.append(convolution(times * filters, strides, use_bias=not normalized))
-        if normalized:
-            layers.append(normalization())
+        layers.extend(normalized)
         layers.append(keras.layers.LeakyReLU(0.2, dtype=policy))
     return keras.Sequential(
         [keras.Input((None, None, channels)), *layers, convolution(1, 1, dtype="float32")],
