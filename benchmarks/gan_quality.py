@@ -53,6 +53,9 @@ NUM_SAMPLES = 2500
 # Of pictures of a shape, with so many classes where they are conditional.
 PICTURES: dict[str, Callable[..., keras_gen.LatentGAN]] = {
     "dcgan": keras_gen.DCGAN,
+    "dcgan_projection": lambda shape, **kwargs: keras_gen.DCGAN(
+        shape, filters=32, conditioning="projection", **kwargs
+    ),
     "dragan": lambda shape, **kwargs: keras_gen.DCGAN(
         shape, penalties=[keras_gen.DRAGAN()], **kwargs
     ),

@@ -61,7 +61,7 @@ def test_every_size(image_shape, num_styles):
 
 def test_the_settings_for_few_data():
     model = small((64, 32, 1))
-    assert model.penalties == [R1(1.0, interval=16)]
+    assert model.penalties == [R1(10.0, interval=4)]
     assert (model.mapping_layers, model.style_mixing, model.path_length_weight) == (2, 0.0, 0.0)
     assert model.average_decay == 0.999
     assert small(num_classes=3).conditioning == "projection"
