@@ -55,3 +55,15 @@ def network(name: str, value: Any, inputs: Sequence[int], outputs: Sequence[int]
     given = tuple(value(keras.Input(tuple(inputs))).shape)
     if given != (None, *outputs):
         raise ValueError(f"{name} must give {[None, *outputs]}, received {list(given)}.")
+
+
+def pictures_alone(model: str, num_classes: int | None) -> None:
+    """Refuses classes for a model that looks at pictures alone.
+
+    Raises:
+        ValueError: there are classes.
+    """
+    if num_classes is not None:
+        raise ValueError(
+            f"num_classes must be None: {model} looks at pictures alone, received {num_classes}."
+        )

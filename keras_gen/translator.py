@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -46,11 +47,41 @@ class Translator(Model):
     def forward(self, x: tf.Tensor, conditions: Conditions) -> tf.Tensor:
         return self._translate(x, conditions)
 
-    def _signatures(self) -> dict[str, Signature]:
-        def translate(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"translations": self._translate(inputs.pop(self.format.name), inputs)}
+    def _translations(self) -> dict[str, Callable[[tf.Tensor, Conditions], tf.Tensor]]:
+        """Graph functions such as `_translate`, by the names of their signatures."""
+        return {"translate": self._translate}
 
+    def _signatures(self) -> dict[str, Signature]:
         inputs = {self.format.name: self.forward_input()} | self.forward_condition_inputs()
-        return super()._signatures() | {
-            "translate": Signature(translate, inputs, {"translations": self.translate_output})
-        }
+
+        def signature(function: Callable[[tf.Tensor, Conditions], tf.Tensor]) -> Signature:
+            def translate(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+                return {"translations": function(inputs.pop(self.format.name), inputs)}
+
+            return Signature(translate, inputs, {"translations": self.translate_output})
+
+        translations = self._translations().items()
+        return super()._signatures() | {name: signature(each) for name, each in translations}
+
+
+def translation_error(
+    translate: Callable[[np.ndarray], np.ndarray],
+    given: np.ndarray,
+    wanted: np.ndarray,
+    levels: int,
+    batch_size: int,
+) -> tuple[float, str]:
+    """The mean absolute error of translated pictures, and its unit.
+
+    Args:
+        translate: of stored pictures, to such of the shape of those wanted.
+        given: stored pictures `[n, ...]`.
+        wanted: stored pictures `[n, ...]`.
+        levels: of the wanted ones.
+        batch_size: pictures that are translated at once.
+    """
+    error = 0.0
+    for start in range(0, len(wanted), batch_size):
+        part = slice(start, start + batch_size)
+        error += float(np.abs(translate(given[part]).astype(np.float64) - wanted[part]).sum())
+    return error / wanted.size / (levels - 1), "of the full range"

@@ -6,7 +6,8 @@ Adversarial Networks", arXiv 1703.10593.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -25,8 +26,8 @@ from keras_gen.adversarial.losses import AdversarialLoss, LeastSquares
 from keras_gen.formats import Images
 from keras_gen.model import Conditions
 from keras_gen.random import Noise
-from keras_gen.signature import Input, Signature
-from keras_gen.translator import Translator
+from keras_gen.signature import Input
+from keras_gen.translator import Translator, translation_error
 
 DIRECTIONS = ("a_to_b", "b_to_a")
 # Of a step's noise: which pictures the pool of each side exchanges; how the second side's pictures
@@ -107,11 +108,7 @@ class CycleGAN(AdversarialModel, Translator):
             adversarial_loss=LeastSquares() if adversarial_loss is None else adversarial_loss,
             **kwargs,
         )
-        if self.num_classes is not None:
-            raise ValueError(
-                "num_classes must be None: CycleGAN looks at pictures alone, received "
-                f"{self.num_classes}."
-            )
+        checks.pictures_alone(type(self).__name__, self.num_classes)
         self.image_shape = checks.image_shape(image_shape, free_sides=True)
         height, width, channels = self.image_shape
         for side in (height, width):
@@ -125,9 +122,7 @@ class CycleGAN(AdversarialModel, Translator):
         self.filters = checks.positive("filters", filters)
         self.num_blocks = checks.positive("num_blocks", num_blocks)
         self.discriminator_filters = checks.positive("discriminator_filters", discriminator_filters)
-        if num_halvings is None:
-            num_halvings = halvings_for(self.image_shape)
-        self.num_halvings = checks.in_range("num_halvings", num_halvings, 1, 6)
+        self.num_halvings = halvings_for(self.image_shape, num_halvings)
         self.cycle_weight = checks.not_negative("cycle_weight", cycle_weight)
         self.identity_weight = identity_weight
         self.pool_size = checks.in_range("pool_size", pool_size, 0, 2**16)
@@ -146,7 +141,7 @@ class CycleGAN(AdversarialModel, Translator):
             side: patch_gan(
                 channels,
                 discriminator_filters,
-                num_halvings,
+                self.num_halvings,
                 lambda: instance_normalization(policy),
                 policy,
                 f"discriminator_{side}",
@@ -287,31 +282,20 @@ class CycleGAN(AdversarialModel, Translator):
         direction = checks.one_of("direction", direction, DIRECTIONS)
         return self._run_on(direction, x, **conditions)["translations"]
 
-    def _signatures(self) -> dict[str, Signature]:
-        def translating(direction: str) -> Signature:
-            def translate(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-                return {"translations": self._translate(inputs[self.format.name], {}, direction)}
-
-            inputs = {self.format.name: self.data_input()}
-            return Signature(translate, inputs, {"translations": self.translate_output})
-
-        others = super()._signatures()
-        del others["translate"]  # which is one of these
-        return others | {direction: translating(direction) for direction in DIRECTIONS}
+    def _translations(self) -> dict[str, Callable[[tf.Tensor, Conditions], tf.Tensor]]:
+        return {way: functools.partial(self._translate, direction=way) for way in DIRECTIONS}
 
     def measure(
         self, x: np.ndarray, y: Any = None, batch_size: int = 250, *, num_samples: int = 50
     ) -> dict[str, tuple[float, str]]:
         scores = super().measure(x, y, batch_size)
         for name, side, there, back in (("a", x, *DIRECTIONS), ("b", y["b"], *DIRECTIONS[::-1])):
-            error = 0.0
-            for start in range(0, len(side), batch_size):
-                part = side[start : start + batch_size]
-                again = self.translate(self.translate(part, there), back)
-                error += float(np.abs(again.astype(np.float64) - part).sum())
-            scores[f"cycle_error_{name}"] = (
-                error / side.size / (self.levels - 1),
-                "of the full range",
+
+            def cycle(part: np.ndarray, there: str = there, back: str = back) -> np.ndarray:
+                return self.translate(self.translate(part, there), back)
+
+            scores[f"cycle_error_{name}"] = translation_error(
+                cycle, side, side, self.levels, batch_size
             )
         return scores
 

@@ -23,7 +23,7 @@ from keras_gen.layers.u_net import Chain, UNet
 from keras_gen.model import Conditions
 from keras_gen.random import Noise
 from keras_gen.signature import Input
-from keras_gen.translator import Translator
+from keras_gen.translator import Translator, translation_error
 
 _MOST_LEVELS = 8
 _MOST_TIMES = 8  # as many filters as the outermost block's
@@ -89,11 +89,7 @@ class Pix2Pix(AdversarialModel, Translator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if self.num_classes is not None:
-            raise ValueError(
-                "num_classes must be None: Pix2Pix looks at pictures alone, received "
-                f"{self.num_classes}."
-            )
+        checks.pictures_alone(type(self).__name__, self.num_classes)
         self.image_shape = checks.image_shape(image_shape)
         height, width, channels = self.image_shape
         self.num_levels = _num_levels(num_levels, height, width)
@@ -107,9 +103,7 @@ class Pix2Pix(AdversarialModel, Translator):
             )
         self.filters = checks.positive("filters", filters)
         self.discriminator_filters = checks.positive("discriminator_filters", discriminator_filters)
-        if num_halvings is None:
-            num_halvings = halvings_for(self.image_shape)
-        self.num_halvings = checks.in_range("num_halvings", num_halvings, 1, 6)
+        self.num_halvings = halvings_for(self.image_shape, num_halvings)
         self.l1_weight = checks.not_negative("l1_weight", l1_weight)
         source_channels = self.source.image_shape[-1]
         self._source_format = Images(
@@ -122,7 +116,7 @@ class Pix2Pix(AdversarialModel, Translator):
         self.discriminator = patch_gan(
             source_channels + channels,
             discriminator_filters,
-            num_halvings,
+            self.num_halvings,
             self._normalization if normalized else None,
             self.dtype_policy,
             "discriminator",
@@ -250,11 +244,8 @@ class Pix2Pix(AdversarialModel, Translator):
         self, x: np.ndarray, y: Any = None, batch_size: int = 250, *, num_samples: int = 50
     ) -> dict[str, tuple[float, str]]:
         scores = super().measure(x, y, batch_size)
-        error = 0.0
-        for start in range(0, len(x), batch_size):
-            made = self.translate(y["source"][start : start + batch_size])
-            error += float(np.abs(made.astype(np.float64) - x[start : start + batch_size]).sum())
-        return scores | {"l1_error": (error / x.size / (self.levels - 1), "of the full range")}
+        error = translation_error(self.translate, y["source"], x, self.levels, batch_size)
+        return scores | {"l1_error": error}
 
 
 def _num_levels(num_levels: int | None, height: int, width: int) -> int:

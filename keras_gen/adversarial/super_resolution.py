@@ -39,11 +39,7 @@ class SuperResolution(Translator):
         self, image_shape: Sequence[int | None], levels: int = 256, *, scale: int = 4, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if self.num_classes is not None:
-            raise ValueError(
-                f"num_classes must be None: {type(self).__name__} looks at pictures alone, "
-                f"received {self.num_classes}."
-            )
+        checks.pictures_alone(type(self).__name__, self.num_classes)
         # Kept as given: what training saw says which sides a user may expect to work well.
         self.image_shape = checks.image_shape(image_shape, free_sides=True)
         self.format = Images((None, None, self.image_shape[-1]), levels)

@@ -13,7 +13,7 @@ from keras_gen.cli.app import MOST, app
 if typing.TYPE_CHECKING:
     import numpy as np
 
-    from keras_gen import Model
+    from keras_gen.signature import Input
 
 _Run = Annotated[Path, typer.Option(help="A run folder, or a .keras file.")]
 _Picture = Annotated[Path, typer.Argument(help="A picture of any size.")]
@@ -29,7 +29,7 @@ def upscale(picture: _Picture, run: _Run, output: _Output = Path("upscaled.png")
     model = runs.load_model(run)
     if not isinstance(model, SuperResolution):
         raise ValueError(f"run must hold a model that upscales, not {type(model).__name__}.")
-    stored = _read(picture, model)
+    stored = _read(picture, model.forward_input())
     # The last layer's feature maps are by far the greatest: in, out, and their sum.
     pixels = stored.shape[0] * stored.shape[1] * model.scale**2
     memory.require("picture", 3 * 4 * pixels * model.filters, "upscaling it")
@@ -46,18 +46,20 @@ def translate(
     ] = None,
 ) -> None:
     """Translate a picture, cut to sides that the model's strides divide."""
-    from keras_gen import Translator, memory, runs
+    from keras_gen import CycleGAN, Translator, memory, runs
+    from keras_gen.adversarial.cycle_gan import DIRECTIONS
     from keras_gen.adversarial.super_resolution import SuperResolution
 
     model = runs.load_model(run)
     if not isinstance(model, Translator) or isinstance(model, SuperResolution):
         raise ValueError(f"run must hold a model that translates, not {type(model).__name__}.")
-    directions = [name for name in model.signatures() if name.endswith(("_to_a", "_to_b"))]
+    directions = DIRECTIONS if isinstance(model, CycleGAN) else ()
     if direction is not None and direction not in directions:
         allowed = f"be {' or '.join(directions)}" if directions else "not be given"
         raise ValueError(f"direction must {allowed}, received {direction!r}.")
-    stored = _read(picture, model)
-    base = model.forward_input().multiple_of or 1
+    described = model.forward_input()
+    stored = _read(picture, described)
+    base = described.multiple_of or 1
     height, width = (side - side % base for side in stored.shape[:2])
     # The widest feature maps are of the picture's own size: in, out, and a copy to be padded.
     memory.require("picture", 3 * 4 * height * width * model.filters, "translating it")
@@ -86,8 +88,8 @@ def project(
     model = runs.load_model(run)
     if not isinstance(model, StyleGAN):
         raise ValueError(f"run must hold a StyleGAN, not {type(model).__name__}.")
-    sides = model.image_shape[:2]
-    given = np.concatenate([resized(_read(path, model)[None], sides) for path in pictures])
+    described, sides = model.data_input(), model.image_shape[:2]
+    given = np.concatenate([resized(_read(path, described)[None], sides) for path in pictures])
     found = model.project(given, num_steps)
     if styles is not None:
 
@@ -101,8 +103,8 @@ def project(
     typer.echo(f"wrote {path}")
 
 
-def _read(path: Path, model: Model) -> np.ndarray:
-    """A picture as a model stores it.
+def _read(path: Path, described: Input) -> np.ndarray:
+    """A picture as an input of a model stores it.
 
     Raises:
         ValueError: it cannot be read, or the model's pictures have another number of channels.
@@ -111,7 +113,6 @@ def _read(path: Path, model: Model) -> np.ndarray:
 
     from keras_gen.data.pictures import read_picture
 
-    described = model.forward_input() if hasattr(model, "translate") else model.data_input()
     channels, most = described.shape[-1], float(described.maximum or 0)
     if channels not in (1, 3):
         raise ValueError(f"run must hold a model of 1 or 3 channels, not of {channels}.")

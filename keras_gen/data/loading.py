@@ -132,10 +132,10 @@ def _load_arrays(
         options["image_shape"] = checks.image_shape(options["image_shape"])
     whole = read(name, **options)
     if sides:
-        whole = _of_two_sides(name, whole)
+        _check_two_sides(name, whole)
     whole = _complete_splits(whole)
-    examples, labels, format = whole.examples[split], whole.labels[split], whole.format
-    given: Any = labels
+    examples, format = whole.examples[split], whole.format
+    given: Any = whole.labels[split]
     if not len(examples):
         raise ValueError(f"data must have examples in every split, {name} has none in {split}.")
     levels_to_binarize = source_format = None
@@ -169,7 +169,7 @@ def _load_arrays(
     return examples, given, description, levels_to_binarize
 
 
-def _of_two_sides(name: str, source: Source) -> Source:
+def _check_two_sides(name: str, source: Source) -> None:
     """Refuses data that have not two classes of pictures.
 
     Raises:
@@ -178,7 +178,6 @@ def _of_two_sides(name: str, source: Source) -> Source:
     if not isinstance(source.format, Images) or source.num_classes != 2:
         what = f"{source.num_classes or 'no'} classes of {source.format.name}"
         raise ValueError(f"sides must be off: {name} has {what}, not two classes of images.")
-    return source
 
 
 def _paired(examples: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -11,19 +11,28 @@ from typing import Any
 
 import keras
 
+from keras_gen import checks
+
 # As both papers start all kernels.
 KERNEL_STDDEV = 0.02
 _MOST_TIMES = 8  # as many filters as the first convolution's
 
 
-def halvings_for(image_shape: Sequence[int | None]) -> int:
-    """How many halvings make patches that are about half of a picture or less: 1 to 3.
+def halvings_for(image_shape: Sequence[int | None], num_halvings: int | None = None) -> int:
+    """How many halvings a discriminator of such pictures has.
 
     Args:
         image_shape: (height, width, channels); sides of `None` are taken for large.
+        num_halvings: as asked for, 1 to 6; `None` is so many that patches are about half of a
+            picture or less, 1 to 3.
+
+    Raises:
+        ValueError: it is out of range.
     """
-    sides = [side for side in image_shape[:2] if side is not None]
-    return 3 if min(sides, default=128) >= 128 else 2 if min(sides) >= 64 else 1
+    if num_halvings is not None:
+        return checks.in_range("num_halvings", num_halvings, 1, 6)
+    shortest = min((side for side in image_shape[:2] if side is not None), default=128)
+    return 3 if shortest >= 128 else 2 if shortest >= 64 else 1
 
 
 def patch_gan(
