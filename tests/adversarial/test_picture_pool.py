@@ -72,22 +72,22 @@ def test_half_of_what_is_given_is_of_the_past_and_any_is_as_likely():
     assert np.sum((places - expected) ** 2 / expected) < 27.9  # chi squared, 9 degrees, p = 0.001
 
 
-def test_replicas_keep_what_one_would():
-    devices = tf.config.list_logical_devices("CPU")
+def test_replicas_keep_what_one_would(two_replicas):
     one = PicturePool(3, (1, 1, 1))
     chances = Noise(tf.range(8, dtype=tf.int64)).uniform((2,))
     expected = one.exchange(numbered(0, 8), chances).numpy().ravel()
 
-    strategy = tf.distribute.MirroredStrategy([device.name for device in devices[:2]])
-    with strategy.scope():
+    with two_replicas.scope():
         pool = PicturePool(3, (1, 1, 1))
-    halves = strategy.experimental_distribute_values_from_function(
+    halves = two_replicas.experimental_distribute_values_from_function(
         lambda context: (
             numbered(4 * context.replica_id_in_sync_group, 4),
             chances[4 * context.replica_id_in_sync_group :][:4],
         )
     )
-    given = strategy.run(tf.function(lambda pair: pool.exchange(*pair)), args=(halves,))
-    shown = np.concatenate([x.numpy().ravel() for x in strategy.experimental_local_results(given)])
+    given = two_replicas.run(tf.function(lambda pair: pool.exchange(*pair)), args=(halves,))
+    shown = np.concatenate(
+        [x.numpy().ravel() for x in two_replicas.experimental_local_results(given)]
+    )
     np.testing.assert_array_equal(shown, expected)
     np.testing.assert_array_equal(pool.pictures, one.pictures)
